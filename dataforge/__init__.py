@@ -1,0 +1,50 @@
+"""dataforge: dataset engineering for tuning language models, with a thin trainer, in English and Chinese.
+
+Every command of the command line is a function here, with the same name and the same options:
+
+    import dataforge
+    result = dataforge.convert("rows.jsonl", output="chat.jsonl", to="sharegpt", workers=2)
+    result.counts.kept
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+TWINS = {
+    "convert": "convert",
+    "validate": "validate",
+    "inspect": "inspect",
+    "head": "head",
+    "dedup": "dedup",
+    "mix": "mix",
+    "train_tokenizer": "tokenizer train",
+    "shard": "shard",
+    "train_cpt": "train cpt",
+    "train_sft": "train sft",
+    "eval": "eval",
+    "generate": "generate",
+    "run": "run",
+    "formats": "formats",
+}
+"""Function -> command."""
+
+__all__ = [*TWINS, "read_records"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in TWINS:
+        from dataforge.twins import twin
+
+        return twin(name, TWINS[name])
+    if name == "read_records":
+        from dataforge.engine.records import read_records
+
+        return read_records
+    raise AttributeError(f"module 'dataforge' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,190 @@
+"""Settings: frozen dataclasses whose fields carry help, unit and range, used alike by flags, recipes and Python.
+
+A config is declared once; the command line, the recipe reader and the Python twins are all derived from its fields.
+
+Python: `from_mapping(ConvertConfig, {"to": "sharegpt"}, place="recipe.yaml:4")`
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from typing import Any
+
+from dataforge.errors import ConfigError, UsageError, did_you_mean, shorten
+
+__all__ = ["Setting", "check", "flag_name", "from_mapping", "option", "settings"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field of a config, as flags, recipes and documentation see it."""
+
+    name: str
+    kind: type
+    default: Any
+    help: str
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    many: bool = False
+    optional: bool = False
+    flags: tuple[str, ...] = ()
+
+    @property
+    def required(self) -> bool:
+        """True if there is no default."""
+        return self.default is MISSING
+
+
+def option(
+    default: Any = MISSING,
+    *,
+    help: str,
+    unit: str = "",
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    flags: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field with its documentation and its limits (both ends inclusive)."""
+    meta = {"help": help, "unit": unit, "choices": choices, "minimum": minimum, "maximum": maximum, "flags": flags}
+    return dataclasses.field(default=default, metadata=meta)
+
+
+def flag_name(name: str) -> str:
+    """The command-line spelling of a field: `on_error` -> `--on-error`."""
+    return "--" + name.replace("_", "-")
+
+
+def _kind(hint: Any) -> tuple[type, bool, bool]:
+    """(element type, many, optional) of a field's type hint."""
+    optional = False
+    if isinstance(hint, types.UnionType):
+        members = [member for member in typing.get_args(hint) if member is not type(None)]
+        optional = len(members) < len(typing.get_args(hint))
+        hint = members[0]
+    if typing.get_origin(hint) is tuple:
+        return typing.get_args(hint)[0], True, optional
+    return hint, False, optional
+
+
+@functools.cache
+def settings(config: type) -> tuple[Setting, ...]:
+    """The settings of a config class, in the order of its fields."""
+    hints = typing.get_type_hints(config)
+    found = []
+    for field in dataclasses.fields(config):
+        kind, many, optional = _kind(hints[field.name])
+        found.append(
+            Setting(name=field.name, kind=kind, default=field.default, many=many, optional=optional, **field.metadata)
+        )
+    return tuple(found)
+
+
+def _fault(setting: Setting, value: Any) -> str | None:
+    """What is wrong with one value, or None."""
+    if setting.choices and value not in setting.choices:
+        return f"{shorten(value)!r} is not one of {', '.join(setting.choices)}; {did_you_mean(str(value), setting.choices)}"
+    limits = setting.minimum, setting.maximum
+    if setting.kind in (int, float) and any(limit is not None for limit in limits):
+        low, high = limits
+        if (low is not None and value < low) or (high is not None and value > high):
+            span = f"between {low:g} and {high:g}" if low is not None and high is not None else (
+                f"at least {low:g}" if low is not None else f"at most {high:g}"
+            )
+            return f"{value} is out of range; it must be {span}"
+    return None
+
+
+def check(config: Any) -> None:
+    """Check every field of a config against its type, choices and range; to be called from `__post_init__`.
+
+    Raises UsageError naming the option.
+    """
+    for setting in settings(type(config)):
+        value = getattr(config, setting.name)
+        if value is None and (setting.optional or setting.default is None):
+            continue
+        for item in value if setting.many else (value,):
+            fault = _type_fault(setting, item) or _fault(setting, item)
+            if fault:
+                raise UsageError(f"{flag_name(setting.name)}: {fault}")
+
+
+def _type_fault(setting: Setting, value: Any) -> str | None:
+    wanted: tuple[type, ...] = (int, float) if setting.kind is float else (setting.kind,)
+    if isinstance(value, bool) and setting.kind is not bool:
+        return f"{value} is not {_article(setting.kind)}"
+    if not isinstance(value, wanted):
+        return f"{shorten(value)!r} is not {_article(setting.kind)}"
+    return None
+
+
+def _article(kind: type) -> str:
+    names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+    return names.get(kind, kind.__name__)
+
+
+def from_mapping(config: type, values: Mapping[str, Any], *, place: str = "") -> Any:
+    """Build a config from a mapping (a recipe step, keyword arguments), strictly.
+
+    Unknown keys, missing keys and wrong values are all reported at once, in one ConfigError.
+    Keys may be spelled with `-` or `_`.
+    """
+    known = {setting.name: setting for setting in settings(config)}
+    problems: list[str] = []
+    clean: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key).replace("-", "_")
+        setting = known.get(name)
+        if setting is None:
+            problems.append(f"unknown option {key!r}; {did_you_mean(name, known)}")
+            continue
+        if setting.many:
+            value = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if not (value is None and (setting.optional or setting.default is None)):
+            for item in value if setting.many else (value,):
+                fault = _type_fault(setting, item) or _fault(setting, item)
+                if fault:
+                    problems.append(f"{key}: {fault}")
+        clean[name] = value
+    problems += [
+        f"{name}: a value is needed ({setting.help})"
+        for name, setting in known.items()
+        if setting.required and name not in clean
+    ]
+    if problems:
+        raise ConfigError(problems, place=place)
+    return config(**clean)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a command runs, apart from what it does; the same options in every command that has them."""
+
+    workers: int | None = option(
+        None, help="worker processes (default: the number of usable cores)", minimum=1, maximum=1024, flags=("-j",)
+    )
+    on_error: str = option(
+        "stop",
+        help="a faulty row, or one the target cannot carry: stop at it, or put it into rejects.jsonl and go on",
+        choices=("stop", "reject"),
+    )
+    force: bool = option(False, help="replace an existing output", flags=("-f",))
+    resume: bool = option(False, help="go on where an interrupted run of the same work stopped")
+    dry_run: bool = option(False, help="say what would be done and write nothing", flags=("-n",))
+    limit: int | None = option(None, help="read the first N rows only", unit="rows", minimum=0)
+    seed: int = option(0, help="seed of every random choice", minimum=0, maximum=2**63 - 1)
+    json: bool = option(False, help="print the report as JSON")
+    quiet: bool = option(False, help="print errors only", flags=("-q",))
+    forge: str | None = option(None, help="folder for manifest, report, ledger and rejects (default: OUT.forge)")
+    keep_dropped: bool = option(False, help="put dropped rows into rejects.jsonl too")
+
+    def __post_init__(self) -> None:
+        check(self)

@@ -1,0 +1,265 @@
+"""One chunk in a worker: its rows decoded once, and what became of each.
+
+A task gets a Batch, walks `values()` or `records()`, and leaves behind encoded rows (`out`), columns (`payload`),
+counts (`stats`) and a fate for every row that was not simply kept. `Result` is that, ready to cross a pipe: a JSON head
+and raw bytes, no pickle.
+
+Python: `batch = Batch(chunk); task(batch); result = batch.result()`
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from dataforge import registry
+from dataforge.errors import RowError, shorten
+from dataforge.formats.spelling import Spelling
+from dataforge.io import jsontext, scan
+from dataforge.io.chunks import Chunk
+from dataforge.ledger import DROPPED, ERROR, KEPT, REPAIRED
+from dataforge.record import Record
+
+__all__ = ["NO_ID", "Batch", "Note", "Result", "detect"]
+
+NO_ID = bytes(16)
+_MODULES: dict[str, Any] = {}
+_BY_KEYS: dict[tuple[str, ...], Any] = {}
+
+
+@dataclass(slots=True)
+class Note:
+    """The fate of one row that was not simply kept. `row` counts in the chunk, `line` in the file; `raw` for rejects."""
+
+    row: int
+    line: int
+    fate: int
+    rule: str
+    n_out: int = 0
+    detail: str = ""
+    path: str = "$"
+    help: str = ""
+    raw: bytes | None = None
+
+
+@dataclass
+class Result:
+    """What came of one chunk: rows seen, rows written, ids (16 bytes a row), notes, columns and counts."""
+
+    n_in: int
+    n_out: int
+    out: bytes = b""
+    ids: bytes = b""
+    lines: list[int] | None = None
+    notes: list[Note] = field(default_factory=list)
+    stats: dict[str, Any] = field(default_factory=dict)
+    payload: dict[str, bytes] = field(default_factory=dict)
+
+    def frames(self) -> list[bytes]:
+        """The result as a JSON head and raw bytes."""
+        notes = [
+            [n.row, n.line, n.fate, n.rule, n.n_out, n.detail, n.path, n.help, _b64(n.raw)] for n in self.notes
+        ]
+        sizes = {name: len(data) for name, data in self.payload.items()}
+        head = {"n_in": self.n_in, "n_out": self.n_out, "lines": self.lines, "notes": notes, "stats": self.stats, "payload": sizes}
+        return [jsontext.encode(head), self.out, self.ids, *self.payload.values()]
+
+    @classmethod
+    def from_frames(cls, frames: list[bytes]) -> Result:
+        """The inverse of `frames`."""
+        head = orjson.loads(frames[0])
+        notes = [Note(*fields[:8], raw=_unb64(fields[8])) for fields in head["notes"]]
+        payload = dict(zip(head["payload"], frames[3:], strict=True))
+        return cls(head["n_in"], head["n_out"], frames[1], frames[2], head["lines"], notes, head["stats"], payload)
+
+
+def _b64(raw: bytes | None) -> str | None:
+    return None if raw is None else base64.b64encode(raw).decode()
+
+
+def _unb64(text: str | None) -> bytes | None:
+    return None if text is None else base64.b64decode(text)
+
+
+def detect(row: dict[str, Any]) -> Any:
+    """The dialect module of a row, found by its keys (and remembered by them); RowError if there is none."""
+    keys = tuple(row)
+    module = _BY_KEYS.get(keys)
+    if module is not None:
+        return module
+    for name in registry.DIALECTS:
+        module = dialect(name)
+        if module.detect(row):
+            if len(_BY_KEYS) < 10_000:
+                _BY_KEYS[keys] = module
+            return module
+    names = ", ".join(shorten(key, 30) for key in keys[:8]) or "none"
+    raise RowError("unknown_dialect", f"no dialect has these keys: {names}", help="`dataforge formats` lists the dialects")
+
+
+def dialect(name: str) -> Any:
+    """The module of a dialect, loaded once."""
+    if name not in _MODULES:
+        _MODULES[name] = registry.load_dialect(name)
+    return _MODULES[name]
+
+
+class Batch:
+    """The rows of one chunk and their fates.
+
+    spelling: how dialects are read. source_dialect: the dialect of every row, or None to detect each.
+    """
+
+    def __init__(self, chunk: Chunk, spelling: Spelling | None = None, source_dialect: str | None = None) -> None:
+        self.chunk = chunk
+        self.spelling = spelling or Spelling()
+        self.source_dialect = source_dialect
+        self.out: list[bytes] = []
+        self.payload: dict[str, bytes] = {}
+        self.stats: Counter[str] = Counter()
+        self.notes: dict[int, Note] = {}
+        self.n_in = 0
+        self._raw: list[bytes] = []
+        self._lines: list[int] = []
+        self.ids: list[bytes] = []
+        self._split(chunk.read())
+
+    def _split(self, data: bytes) -> None:
+        """Cut the chunk into rows, blank ones left out; `_lines` stays empty where rows and lines are one to one."""
+        chunk = self.chunk
+        if chunk.kind in ("lines", "text"):
+            rows = data.split(b"\n")
+            if not rows[-1]:
+                rows.pop()
+            if any(not row or row.isspace() for row in rows):
+                pairs = [(row, n) for n, row in enumerate(rows, chunk.line) if row and not row.isspace()]
+                rows, self._lines = [row for row, _ in pairs], [n for _, n in pairs]
+            if chunk.lines is not None:
+                self._lines = chunk.lines
+        else:
+            rows = self._split_json(data)
+        if chunk.limit is not None:
+            rows, self._lines = rows[: chunk.limit], self._lines[: chunk.limit]
+        self._raw = rows
+        self.n_in = len(rows)
+        self.ids = [NO_ID] * len(rows)
+        self._exact = chunk.kind != "text" and jsontext.may_round(data)
+
+    def _split_json(self, data: bytes) -> list[bytes]:
+        starts, ends = scan.split_values(data, commas=self.chunk.kind == "array")
+        if ends and ends[-1] < len(data) and data[ends[-1] :].strip():
+            starts, ends = [*starts, ends[-1]], [*ends, len(data)]  # a value that the file's end cuts off
+        rows, lines, seen, line = [], [], 0, self.chunk.line
+        for start, end in zip(starts, ends, strict=True):
+            row = data[start:end]
+            lead = len(row) - len(row.lstrip())
+            if lead == len(row) and (len(starts) == 1 or self.chunk.kind == "values"):
+                continue
+            line += data.count(b"\n", seen, start + lead)
+            seen = start + lead
+            rows.append(row.strip())
+            lines.append(line)
+        self._lines = lines
+        return rows
+
+    def line(self, row: int) -> int:
+        """The line (1-based) on which a row begins."""
+        return self._lines[row] if self._lines else self.chunk.line + row
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row, without its line end."""
+        return self._raw[row].rstrip(b"\r")
+
+    def values(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(row, JSON object) of every readable row; the others become errors."""
+        if self.chunk.kind == "text":
+            yield from self._texts()
+            return
+        exact, faults = self._exact, self.chunk.faults
+        loads = orjson.loads
+        for index, raw in enumerate(self._raw):
+            try:
+                value = jsontext.decode(raw) if exact else loads(raw)
+            except orjson.JSONDecodeError:
+                value = self._slowly(index, raw)
+                if value is None:
+                    continue
+            except ValueError as fault:
+                self._unreadable(index, fault)
+                continue
+            if type(value) is dict:
+                yield index, value
+            elif index in faults:
+                self.error(index, "bad_table", faults[index])
+            else:
+                self.error(index, "not_an_object", f"a row must be a JSON object, not {shorten(value)}")
+
+    def _slowly(self, index: int, raw: bytes) -> Any:
+        """A row that orjson refuses: lone surrogates are read, the rest is an error."""
+        try:
+            value = jsontext.decode_exact(raw)
+        except ValueError as fault:
+            self._unreadable(index, fault)
+            return None
+        if value is None:
+            self.error(index, "not_an_object", "a row must be a JSON object, not null")
+        return value
+
+    def _unreadable(self, index: int, fault: ValueError) -> None:
+        if isinstance(fault, UnicodeDecodeError):
+            self.error(index, "invalid_utf8", f"invalid UTF-8 at byte {fault.start} of the row", help="iconv -f GB18030 -t UTF-8, if it is Chinese in another encoding")
+            return
+        message = str(fault).replace("line 1 column", "column")
+        self.error(index, "broken_json", f"broken JSON: {message}")
+
+    def _texts(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        for index in range(self.n_in):
+            try:
+                yield index, {"text": self.raw(index).decode()}
+            except UnicodeDecodeError as fault:
+                self._unreadable(index, fault)
+
+    def records(self) -> Iterator[tuple[int, Record]]:
+        """(row, Record) of every row that its dialect can read; the others become errors."""
+        read = None if self.source_dialect is None else dialect(self.source_dialect).read
+        spelling = self.spelling
+        for index, value in self.values():
+            try:
+                record = detect(value).read(value, spelling) if read is None else read(value, spelling)
+            except RowError as fault:
+                self.fault(index, fault)
+                continue
+            except KeyError as fault:
+                self.error(index, "missing_key", f"{self.source_dialect} needs the key {fault}")
+                continue
+            yield index, record
+
+    def error(self, row: int, rule: str, detail: str, path: str = "$", help: str = "") -> None:
+        """Give a row the fate `error`."""
+        self.notes[row] = Note(row, self.line(row), ERROR, rule, 0, detail, path, help, self.raw(row))
+
+    def fault(self, row: int, fault: RowError) -> None:
+        """Give a row the fate `error`, from an exception."""
+        self.error(row, fault.rule, fault.message, fault.path, fault.help)
+
+    def drop(self, row: int, rule: str, detail: str = "") -> None:
+        """Give a row the fate `dropped`."""
+        self.notes[row] = Note(row, self.line(row), DROPPED, rule, 0, detail, raw=self.raw(row))
+
+    def repaired(self, row: int, rule: str, detail: str = "") -> None:
+        """Give a row the fate `repaired`; it still goes out once."""
+        self.notes[row] = Note(row, self.line(row), REPAIRED, rule, 1, detail)
+
+    def result(self) -> Result:
+        """What came of the chunk."""
+        lost = sum(1 for note in self.notes.values() if note.fate not in (KEPT, REPAIRED))
+        notes = [self.notes[row] for row in sorted(self.notes)]
+        lines = self._lines if self._lines and self.n_in else None
+        return Result(
+            self.n_in, self.n_in - lost, b"".join(self.out), b"".join(self.ids), lines, notes, dict(self.stats), self.payload
+        )

@@ -1,0 +1,222 @@
+"""The ledger and the rejects on disk: one Parquet row for each input row, and the faulty rows as they stood.
+
+ledger.parquet: source, ordinal, line, id (16 bytes, null where unread), fate, rule, n_out, keeper_source,
+keeper_ordinal (the row that made this one a duplicate), position (row of the output), detail.
+rejects.jsonl: `{"source", "line", "rule", "path", "detail", "raw"}`, `raw_base64` where the bytes are no UTF-8.
+
+Cost: about 20 bytes and 0.3 microseconds a row; rows are written in groups of 256k.
+Python: `polars.read_parquet("out.jsonl.forge/ledger.parquet")`
+"""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataforge.engine.batch import NO_ID, Note
+from dataforge.engine.outputs import out_of_space
+from dataforge.io import jsontext
+from dataforge.ledger import FATES, Counts
+
+__all__ = ["LedgerFile", "RejectsFile", "Rows"]
+
+GROUP = 1 << 18
+
+
+class Rows:
+    """Fates of consecutive rows of one source, as columns. Every row starts as kept, written once.
+
+    first: ordinal of the first row. lines: line of each row. ids: 16 bytes a row.
+    """
+
+    def __init__(self, source: int, first: int, lines: NDArray[np.int64], ids: bytes) -> None:
+        n = len(lines)
+        self.source, self.first, self.lines, self.ids = source, first, lines, ids
+        self.fates: NDArray[np.uint8] = np.zeros(n, dtype=np.uint8)
+        self.rules: list[str] = [""]
+        self.rule_of: NDArray[np.int32] = np.zeros(n, dtype=np.int32)
+        self.n_out: NDArray[np.int32] = np.ones(n, dtype=np.int32)
+        self.details: dict[int, str] = {}
+        self.keeper_source: NDArray[np.int32] | None = None
+        self.keeper_ordinal: NDArray[np.int64] | None = None
+        self.position: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def mark(self, rows: Any, fate: int, rule: str, n_out: int = 0) -> None:
+        """Give rows (an index or a mask) a fate by a rule."""
+        if rule not in self.rules:
+            self.rules.append(rule)
+        self.fates[rows] = fate
+        self.rule_of[rows] = self.rules.index(rule)
+        self.n_out[rows] = n_out
+
+    def note(self, notes: list[Note]) -> None:
+        """Give rows the fates that a worker noted."""
+        for note in notes:
+            self.mark(note.row, note.fate, note.rule, note.n_out)
+            if note.detail:
+                self.details[note.row] = f"{note.path}: {note.detail}" if note.path != "$" else note.detail
+
+    def count(self, counts: Counts) -> None:
+        """Add these rows to the counts of the run."""
+        key = self.rule_of.astype(np.int64) * len(FATES) + self.fates
+        for value, rows in zip(*np.unique(key, return_counts=True), strict=True):
+            n_out = int(self.n_out[key == value].sum())
+            counts.add(int(value) % len(FATES), self.rules[int(value) // len(FATES)], rows=int(rows), n_out=n_out)
+
+
+class LedgerFile:
+    """Writes ledger.parquet row group by row group."""
+
+    def __init__(self, path: Path, sources: list[str]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._pa = pa
+        text = pa.dictionary(pa.int32(), pa.string())
+        self.schema = pa.schema(
+            [
+                ("source", text),
+                ("ordinal", pa.int64()),
+                ("line", pa.int64()),
+                ("id", pa.binary(16)),
+                ("fate", text),
+                ("rule", text),
+                ("n_out", pa.int32()),
+                ("keeper_source", text),
+                ("keeper_ordinal", pa.int64()),
+                ("position", pa.int64()),
+                ("detail", pa.string()),
+            ]
+        )
+        self._sources = pa.array(sources, pa.string())
+        self._fates = pa.array(FATES, pa.string())
+        self._path = path
+        plain = [name for name in self.schema.names if name != "id"]
+        dictionary = ["source", "fate", "rule", "keeper_source"]
+        encoding = {"ordinal": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"}
+        try:
+            self._file = open(path, "wb")
+            self._writer = pq.ParquetWriter(
+                self._file,
+                self.schema,
+                use_dictionary=dictionary,
+                column_encoding=encoding,
+                compression={name: "zstd" if name in plain else "none" for name in self.schema.names},
+                write_statistics=["ordinal", "line", "fate", "rule"],
+            )
+        except OSError as fault:
+            raise out_of_space(fault, str(path)) from None
+        self._held: list[Rows] = []
+        self._count = 0
+
+    def add(self, rows: Rows) -> None:
+        """Append the fates of one chunk."""
+        self._held.append(rows)
+        self._count += len(rows)
+        if self._count >= GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._held:
+            return
+        try:
+            self._writer.write_table(self._pa.table(self._columns(), schema=self.schema))
+        except OSError as fault:
+            raise out_of_space(fault, str(self._path)) from None
+        self._held, self._count = [], 0
+
+    def _columns(self) -> list[Any]:
+        pa, held, n = self._pa, self._held, self._count
+        names: list[str] = []
+        for rows in held:
+            names += [rule for rule in rows.rules if rule not in names]
+        rules = np.concatenate([np.array([names.index(r) for r in rows.rules], np.int32)[rows.rule_of] for rows in held])
+        fates = np.concatenate([rows.fates for rows in held]).astype(np.int32)
+        source = np.concatenate([np.full(len(rows), rows.source, np.int32) for rows in held])
+        ordinal = np.concatenate([np.arange(rows.first, rows.first + len(rows), dtype=np.int64) for rows in held])
+        ids = b"".join(rows.ids for rows in held)
+        unread = np.frombuffer(ids, dtype=[("a", "<u8"), ("b", "<u8")]) == np.frombuffer(NO_ID, dtype=[("a", "<u8"), ("b", "<u8")])
+        keeper = _joined([rows.keeper_source for rows in held], held, np.int32)
+        keeper_ordinal = _joined([rows.keeper_ordinal for rows in held], held, np.int64)
+        position = _joined([rows.position for rows in held], held, np.int64)
+        details: list[str | None] = [None] * n
+        base = 0
+        for rows in held:
+            for row, text in rows.details.items():
+                details[base + row] = text.encode(errors="replace").decode()
+            base += len(rows)
+        return [
+            pa.DictionaryArray.from_arrays(source, self._sources),
+            ordinal,
+            np.concatenate([rows.lines for rows in held]),
+            _fixed(pa, ids, unread),
+            pa.DictionaryArray.from_arrays(fates, self._fates),
+            pa.DictionaryArray.from_arrays(rules, pa.array(names, pa.string())),
+            np.concatenate([rows.n_out for rows in held]),
+            pa.DictionaryArray.from_arrays(pa.array(keeper, mask=keeper < 0), self._sources),
+            pa.array(keeper_ordinal, mask=keeper_ordinal < 0),
+            pa.array(position, mask=position < 0),
+            pa.array(details, pa.string()),
+        ]
+
+    def close(self) -> None:
+        """Write what is held and end the file."""
+        self._flush()
+        try:
+            self._writer.close()
+            self._file.close()
+        except OSError as fault:
+            raise out_of_space(fault, str(self._path)) from None
+
+
+def _joined(columns: list[Any], held: list[Rows], dtype: type) -> NDArray[Any]:
+    """Optional columns end to end, -1 where a chunk has none."""
+    return np.concatenate([np.full(len(rows), -1, dtype) if c is None else c for c, rows in zip(columns, held, strict=True)])
+
+
+def _fixed(pa: Any, ids: bytes, unread: NDArray[np.bool_]) -> Any:
+    validity = np.packbits(~unread, bitorder="little").tobytes() if unread.any() else None
+    buffers = [pa.py_buffer(validity) if validity is not None else None, pa.py_buffer(ids)]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(unread), buffers)
+
+
+class RejectsFile:
+    """Writes rejects.jsonl; the file appears with its first row."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def add(self, source: str, notes: list[Note]) -> None:
+        """Append the faulty rows of one chunk."""
+        try:
+            if self._file is None:
+                self._file = open(self._path, "wb")
+            for note in notes:
+                row: dict[str, Any] = {"source": source, "line": note.line, "rule": note.rule}
+                row |= {"path": note.path, "detail": note.detail}
+                raw = note.raw or b""
+                try:
+                    row["raw"] = raw.decode()
+                except UnicodeDecodeError:
+                    row["raw_base64"] = base64.b64encode(raw).decode()
+                self._file.write(jsontext.encode(row) + b"\n")
+        except OSError as fault:
+            raise out_of_space(fault, str(self._path)) from None
+
+    def close(self) -> bool:
+        """End the file; True if it holds anything."""
+        if self._file is None:
+            return False
+        try:
+            self._file.close()
+        except OSError as fault:
+            raise out_of_space(fault, str(self._path)) from None
+        return True

@@ -1,0 +1,147 @@
+"""Workers and order: chunks go out to worker processes, results come back in the order of the chunks.
+
+Each worker is a process of its own with a pipe each way, driven by one thread here; with one worker the task runs in
+this process. At most two chunks a worker are under way, so memory does not grow with the input.
+
+Python: `for chunk, result in run_ordered("rows", {"to": "sharegpt"}, chunks, workers=2): ...`
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, cast
+
+import orjson
+
+from dataforge import errors
+from dataforge.engine.batch import Result
+from dataforge.engine.worker import Task, chunk_frames, read_frames, write_frames
+from dataforge.io.chunks import Chunk
+
+__all__ = ["run_ordered", "usable_cores"]
+
+PIPE_BYTES = 1 << 20
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Worker:
+    """One worker process and its pipes."""
+
+    def __init__(self, task: str, options: dict[str, Any]) -> None:
+        paths = os.pathsep.join(path for path in sys.path if path)
+        # Each worker is one core's work; libraries with pools of their own would fight over the cores.
+        environment = {**os.environ, "PYTHONPATH": paths, "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+        sizes = {"pipesize": PIPE_BYTES} if sys.platform == "linux" else {}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "dataforge.engine.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            **cast(Any, sizes),
+        )
+        self._send([orjson.dumps({"task": task, "options": options})])
+
+    def _send(self, parts: list[bytes]) -> None:
+        try:
+            write_frames(cast(Any, self.process.stdin), parts)
+        except BrokenPipeError:
+            pass  # why it ended is read from its output, or from its exit status
+
+    def run(self, chunk: Chunk) -> Result:
+        self._send(chunk_frames(chunk))
+        parts = read_frames(cast(Any, self.process.stdout))
+        if parts is None:
+            code = self.process.wait()
+            reason = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
+            raise errors.DataforgeError(
+                f"a worker process {reason}", help="if memory ran out, use fewer workers (-j)"
+            )
+        if parts[0] == b"error":
+            said = orjson.loads(parts[1])
+            kind = getattr(errors, said.pop("type"), errors.DataforgeError)
+            failure = errors.DataforgeError(**said)
+            if kind is not errors.DataforgeError:
+                failure = kind.__new__(kind)
+                errors.DataforgeError.__init__(failure, **said)
+            raise failure
+        return Result.from_frames(parts[1:])
+
+    def stop(self) -> None:
+        self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            try:
+                cast(Any, pipe).close()
+            except BrokenPipeError:
+                pass
+        self.process.wait()
+
+
+class _Pool:
+    """Threads that own one worker each, started when first needed."""
+
+    def __init__(self, task: str, options: dict[str, Any], workers: int) -> None:
+        self._task, self._options = task, options
+        self._own = threading.local()
+        self._all: list[_Worker] = []
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(workers)
+
+    def submit(self, chunk: Chunk) -> Future[Result]:
+        return self._threads.submit(self._work, chunk)
+
+    def _work(self, chunk: Chunk) -> Result:
+        worker = getattr(self._own, "worker", None)
+        if worker is None:
+            worker = _Worker(self._task, self._options)
+            self._own.worker = worker
+            with self._lock:
+                self._all.append(worker)
+        return cast(_Worker, worker).run(chunk)
+
+    def stop(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            for worker in self._all:
+                worker.process.kill()
+        self._threads.shutdown(wait=True)
+        for worker in self._all:
+            worker.stop()
+
+
+def run_ordered(
+    task: str, options: dict[str, Any], chunks: Iterable[Chunk], *, workers: int
+) -> Iterator[tuple[Chunk, Result]]:
+    """(chunk, result) in the order of `chunks`; with one worker, or one chunk, everything runs in this process."""
+    stream = iter(chunks)
+    first = [chunk for _, chunk in zip(range(2), stream, strict=False)] if workers > 1 else []
+    if workers == 1 or len(first) < 2:
+        here = Task(task, options)
+        for chunk in [*first, *stream] if workers > 1 else stream:
+            yield chunk, here.run(chunk)
+        return
+    pool = _Pool(task, options, workers)
+    waiting: deque[tuple[Chunk, Future[Result]]] = deque()
+    try:
+        for source in (first, stream):
+            for chunk in source:
+                waiting.append((chunk, pool.submit(chunk)))
+                if len(waiting) > 2 * workers:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+        while waiting:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    finally:
+        pool.stop()

@@ -1,0 +1,282 @@
+"""A run: sources in, one task over their chunks, fates counted, and everything a command leaves behind.
+
+The engine knows files, workers, order, progress and conservation, and no step by name.
+
+Python:
+    with Run("convert", inputs, "out.jsonl", options) as run:
+        for part in run.parts("rows", {"to": "sharegpt"}):
+            run.output.write(part.result.out)
+            run.settle(part)
+        result = run.finish(config)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import platform
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from dataforge import __version__
+from dataforge.config import RunOptions
+from dataforge.engine.batch import Note, Result
+from dataforge.engine.ledgerfile import LedgerFile, RejectsFile, Rows
+from dataforge.engine.outputs import Output, out_of_space
+from dataforge.engine.pool import run_ordered, usable_cores
+from dataforge.engine.progress import Progress
+from dataforge.errors import InputError, RowError
+from dataforge.io.chunks import CHUNK_BYTES, Chunk, Reading, open_reading, read_chunks
+from dataforge.io.paths import STDIN, Source, find_sources
+from dataforge.ledger import DROPPED, ERROR, Counts
+from dataforge.ledger import Result as CommandResult
+
+__all__ = ["Part", "Run"]
+
+SHOWN = 10
+DATA_OPTIONS = ("on_error", "limit", "seed", "keep_dropped")
+"""Run options that shape the bytes of the output, and so stand in the manifest."""
+
+
+@dataclass
+class Part:
+    """A finished chunk: its result, and its rows with their place in the source."""
+
+    chunk: Chunk
+    result: Result
+    rows: Rows
+
+
+class Run:
+    """One command at work on its inputs; see the module docstring for its course.
+
+    output None writes rows to standard output, "" writes none. Raises InputError, OutputError and, under
+    `on_error="stop"`, the RowError of the first faulty row.
+    """
+
+    def __init__(
+        self, command: str, inputs: Sequence[str], output: str | None, options: RunOptions, *, container: str | None = None
+    ) -> None:
+        self.command = command
+        self.options = options
+        self.sources = find_sources(inputs)
+        self.counts = Counts()
+        self.stats: Counter[str] = Counter()
+        self.output = Output(output, options, container=container)
+        self.workers = options.workers or usable_cores()
+        self.problems: list[str] = []
+        self.input_rows = [0] * len(self.sources)
+        self._entries: list[dict[str, Any]] = []
+        self._ledger: LedgerFile | None = None
+        self._rejects: RejectsFile | None = None
+        self._spooled: list[str] = []
+        self._began = time.perf_counter()
+
+    def __enter__(self) -> Run:
+        if self.output.path:
+            for source in self.sources:
+                if os.path.exists(self.output.path) and source.path != STDIN and os.path.samefile(source.path, self.output.path):
+                    raise InputError("is also the output", place=source.path, help="choose another -o")
+        self.output.__enter__()
+        partial = self.output.partial
+        if partial is not None:
+            self._ledger = LedgerFile(partial / "ledger.parquet", [source.name for source in self.sources])
+            self._rejects = RejectsFile(partial / "rejects.jsonl")
+        return self
+
+    def spool(self) -> None:
+        """Copy streams to disk, for commands that read their input twice."""
+        for index, source in enumerate(self.sources):
+            if source.path != STDIN and os.path.isfile(source.path):
+                continue
+            reading = open_reading(source)
+            with tempfile.NamedTemporaryFile(prefix="dataforge-", delete=False) as file:
+                self._spooled.append(file.name)
+                try:
+                    while block := reading.read(CHUNK_BYTES):
+                        file.write(block)
+                except OSError as fault:
+                    raise out_of_space(fault, file.name) from None
+            self.sources[index] = dataclasses.replace(source, path=file.name)
+
+    def _chunks(self, only: int | None, readings: list[Reading]) -> Iterator[Chunk]:
+        left = self.options.limit
+        for index, source in enumerate(self.sources):
+            if only is not None and index != only:
+                continue
+            reading = open_reading(source)
+            readings.append(reading)
+            for chunk in read_chunks(source, index, reading):
+                if left is not None:
+                    chunk.limit = left
+                yield chunk
+                if left is not None:
+                    left -= min(left, self._seen)
+                    if left == 0:
+                        break
+            reading.finish()
+
+    def parts(self, task: str, task_options: dict[str, Any], *, keep: Any = None) -> Iterator[Part]:
+        """Run a task over all chunks, in order. `keep(part number) -> bytes` hands each chunk an earlier decision."""
+        readings: list[Reading] = []
+        firsts = [0] * len(self.sources)
+        # With a limit, the next chunk may be read only when the rows of this one are known.
+        workers = 1 if self.options.limit is not None else self.workers
+        self._seen = 0
+        chunks = self._chunks(None, readings)
+        if keep is not None:
+            chunks = _with_keep(chunks, keep)
+        sizes = [os.path.getsize(s.path) if s.path != STDIN and os.path.isfile(s.path) else None for s in self.sources]
+        total = None if None in sizes else sum(size or 0 for size in sizes)
+        with Progress(self.command, total, quiet=self.options.quiet) as bar:
+            for chunk, result in run_ordered(task, task_options, chunks, workers=workers):
+                self._seen = result.n_in
+                n = result.n_in
+                lines = np.arange(chunk.line, chunk.line + n) if result.lines is None else np.array(result.lines, np.int64)
+                rows = Rows(chunk.source, firsts[chunk.source], lines.astype(np.int64), result.ids)
+                rows.note(result.notes)
+                firsts[chunk.source] += n
+                self._faults(chunk, result.notes)
+                for name, value in result.stats.items():
+                    self.stats[name] += value
+                bar.advance(chunk.length)
+                yield Part(chunk, result, rows)
+        self.input_rows = firsts
+        self._take_entries(readings)
+
+    def _take_entries(self, readings: list[Reading]) -> None:
+        entries = [
+            {"name": source.name, "bytes": reading.bytes, "hash": reading.hash, "rows": rows}
+            for source, reading, rows in zip(self.sources, readings, self.input_rows, strict=True)
+        ]
+        if self._entries and entries != self._entries:
+            raise InputError("the input changed while it was read", place=self.sources[0].path)
+        self._entries = entries
+        if sum(self.input_rows) == 0 and self.options.limit != 0:
+            places = ", ".join(_shown(source) for source in self.sources[:3])
+            raise InputError("holds no rows", place=places, help="is it the right file?")
+
+    def _faults(self, chunk: Chunk, notes: list[Note]) -> None:
+        """Show faulty rows; under `on_error="stop"` the first one ends the run."""
+        source = _shown(self.sources[chunk.source])
+        for note in notes:
+            if note.fate != ERROR:
+                continue
+            fault = RowError(note.rule, note.detail, path=note.path, help=note.help).at(source, note.line)
+            if self.options.on_error == "stop":
+                fault.help = fault.help or "--on-error reject puts such rows into rejects.jsonl and goes on"
+                raise fault
+            if len(self.problems) < SHOWN:
+                self.problems.append(f"{fault}\n  help: {fault.help}" if fault.help else str(fault))
+
+    def settle(self, part: Part) -> None:
+        """Count the rows of a part and write their ledger rows and rejects."""
+        part.rows.count(self.counts)
+        if self._ledger is not None:
+            self._ledger.add(part.rows)
+        if self._rejects is not None:
+            wanted = (ERROR, DROPPED) if self.options.keep_dropped else (ERROR,)
+            notes = [note for note in part.result.notes if note.fate in wanted]
+            if notes:
+                self._rejects.add(self.sources[part.chunk.source].name, notes)
+
+    def finish(self, config: Any, *, rows_out: int, extra: dict[str, Any] | None = None, data: Any = None) -> CommandResult:
+        """End the output, check conservation, put everything into place, and say what happened."""
+        self.counts.rows_out = rows_out
+        self.counts.check()
+        entry = self.output.finish()
+        if entry is not None:
+            entry["rows"] = rows_out
+        files = []
+        if self._ledger is not None:
+            self._ledger.close()
+            files.append("ledger.parquet")
+        if self._rejects is not None and self._rejects.close():
+            files.append("rejects.jsonl")
+        report = self._report(extra)
+        self.output.commit(tuple(files), report, self._manifest(config, entry, extra))
+        result = CommandResult(self.command, self.counts, report, self.output.path or None, problems=self.problems, data=data)
+        result.lines.append(self._summary(report))
+        if self.counts.errors > len(self.problems):
+            result.lines.append(f"{self.counts.errors - len(self.problems):,} more faulty rows are not shown")
+        if files and "rejects.jsonl" in files and self.output.forge is not None:
+            result.lines.append(f"rejected rows: {self.output.forge / 'rejects.jsonl'}")
+        return result
+
+    def _summary(self, report: dict[str, Any]) -> str:
+        counts = self.counts
+        parts = [f"{counts.rows_in:,} rows in"]
+        for name in ("kept", "repaired", "dropped", "unused", "errors"):
+            number = getattr(counts, name)
+            if number or name == "kept":
+                rules = [f"{rule} {n:,}" for (fate, rule), n in sorted(counts.rules.items()) if fate == name or (fate == "error" and name == "errors")]
+                parts.append(f"{number:,} {name}" + (f" ({', '.join(rules)})" if rules else ""))
+        where = f" -> {self.output.path}" if self.output.path else ""
+        speed = f"{report['seconds']:.1f} s, {report['mb_per_second']:.0f} MB/s"
+        return f"{', '.join(parts)}; {counts.rows_out:,} out{where} [{speed}]"
+
+    def _report(self, extra: dict[str, Any] | None) -> dict[str, Any]:
+        seconds = time.perf_counter() - self._began
+        size = sum(entry["bytes"] for entry in self._entries)
+        return {
+            "command": self.command,
+            "counts": self.counts.as_dict(),
+            "seconds": round(seconds, 3),
+            "rows_per_second": round(self.counts.rows_in / seconds) if seconds else 0,
+            "mb_per_second": round(size / 1e6 / seconds, 1) if seconds else 0.0,
+            "bytes_in": size,
+            "workers": self.workers,
+            "python": platform.python_version(),
+            **(extra or {}),
+        }
+
+    def _manifest(self, config: Any, entry: dict[str, Any] | None, extra: dict[str, Any] | None) -> dict[str, Any]:
+        options = {f.name: getattr(self.options, f.name) for f in dataclasses.fields(self.options) if f.name in DATA_OPTIONS}
+        return {
+            "schema": "dataforge.manifest/1",
+            "tool": "dataforge",
+            "version": __version__,
+            "command": self.command,
+            "options": {**portable(dataclasses.asdict(config)), **options},
+            "seed": self.options.seed,
+            "inputs": self._entries,
+            "outputs": [entry] if entry else [],
+            "counts": self.counts.as_dict(),
+            "versions": {"dataforge": __version__},
+            **(extra or {}),
+        }
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        for path in self._spooled:
+            if os.path.exists(path):
+                os.unlink(path)
+        self.output.__exit__(kind, value, trace)
+
+
+def portable(value: Any) -> Any:
+    """A JSON value without absolute paths (each becomes its last part), so that manifests are the same everywhere."""
+    if isinstance(value, dict):
+        return {key: portable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [portable(item) for item in value]
+    if isinstance(value, str) and os.path.isabs(value):
+        return os.path.basename(value.rstrip(os.sep))
+    return value
+
+
+def _with_keep(chunks: Iterator[Chunk], keep: Any) -> Iterator[Chunk]:
+    for number, chunk in enumerate(chunks):
+        chunk.keep = keep(number)
+        yield chunk
+
+
+def _shown(source: Source) -> str:
+    """How messages call a source."""
+    return "stdin" if source.name == "stdin" else source.path

@@ -1,0 +1,105 @@
+"""A worker process: reads chunk frames from its standard input, answers with result frames.
+
+Started as `python -m dataforge.engine.worker`; the first frame names the task and its options. A frame is a count of
+parts, their lengths, and the parts (little-endian unsigned 64-bit). It ends when its input ends, so it never outlives
+its parent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import os
+import signal
+import struct
+import sys
+from typing import Any, BinaryIO
+
+import orjson
+
+from dataforge.engine.batch import Batch
+from dataforge.errors import DataforgeError
+from dataforge.formats.spelling import Spelling
+from dataforge.io.chunks import Chunk
+from dataforge.registry import load_task
+
+__all__ = ["Task", "chunk_frames", "main", "read_frames", "write_frames"]
+
+
+class Task:
+    """A task opened once per process: `run(chunk)` gives its Result."""
+
+    def __init__(self, name: str, options: dict[str, Any]) -> None:
+        self._run = load_task(name)(options)
+        self._spelling = Spelling(options.get("joiner", "\n"))
+        self._dialect = options.get("from")
+
+    def run(self, chunk: Chunk) -> Any:
+        """Work on one chunk, without garbage collection: its objects have no cycles and all die at its end."""
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            batch = Batch(chunk, self._spelling, self._dialect)
+            self._run(batch)
+            return batch.result()
+        finally:
+            if enabled:
+                gc.enable()
+
+
+def write_frames(stream: BinaryIO, parts: list[bytes]) -> None:
+    """Send one frame."""
+    stream.write(struct.pack(f"<{len(parts) + 1}Q", len(parts), *map(len, parts)))
+    for part in parts:
+        stream.write(part)
+    stream.flush()
+
+
+def read_frames(stream: BinaryIO) -> list[bytes] | None:
+    """Receive one frame; None at the end of the stream."""
+    head = stream.read(8)
+    if len(head) < 8:
+        return None
+    (count,) = struct.unpack("<Q", head)
+    sizes = struct.unpack(f"<{count}Q", stream.read(8 * count))
+    return [stream.read(size) for size in sizes]
+
+
+def chunk_frames(chunk: Chunk) -> list[bytes]:
+    """A chunk as a frame."""
+    head = {f.name: getattr(chunk, f.name) for f in dataclasses.fields(chunk) if f.name not in ("data", "faults", "keep")}
+    head["faults"] = {str(row): reason for row, reason in chunk.faults.items()}
+    head["has"] = [chunk.data is not None, chunk.keep is not None]
+    return [orjson.dumps(head), chunk.data or b"", chunk.keep or b""]
+
+
+def _chunk(parts: list[bytes]) -> Chunk:
+    head = orjson.loads(parts[0])
+    has_data, has_keep = head.pop("has")
+    head["faults"] = {int(row): reason for row, reason in head["faults"].items()}
+    return Chunk(**head, data=parts[1] if has_data else None, keep=parts[2] if has_keep else None)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source = sys.stdin.buffer
+    sink = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    os.dup2(2, 1)  # whatever a library prints must not mingle with frames
+    first = read_frames(source)
+    if first is None:
+        return
+    order = orjson.loads(first[0])
+    try:
+        task = Task(order["task"], order["options"])
+        while (parts := read_frames(source)) is not None:
+            write_frames(sink, [b"ok", *task.run(_chunk(parts)).frames()])
+    except DataforgeError as fault:
+        said = {"type": type(fault).__name__, "message": fault.message, "place": fault.place, "help": fault.help}
+        write_frames(sink, [b"error", orjson.dumps(said)])
+    except MemoryError:
+        write_frames(sink, [b"error", orjson.dumps({"type": "DataforgeError", "message": "a worker ran out of memory"})])
+
+
+if __name__ == "__main__":
+    main()

