@@ -37,6 +37,11 @@ class Setting:
     flags: tuple[str, ...] = ()
 
     @property
+    def flag(self) -> str:
+        """The long flag: `--on-error`, or the spelling that the field asks for (`--from` of source_dialect)."""
+        return next((flag for flag in self.flags if flag.startswith("--")), flag_name(self.name))
+
+    @property
     def required(self) -> bool:
         """True if there is no default."""
         return self.default is MISSING
@@ -114,7 +119,7 @@ def check(config: Any) -> None:
         for item in value if setting.many else (value,):
             fault = _type_fault(setting, item) or _fault(setting, item)
             if fault:
-                raise UsageError(f"{flag_name(setting.name)}: {fault}")
+                raise UsageError(f"{setting.flag}: {fault}")
 
 
 def _type_fault(setting: Setting, value: Any) -> str | None:
@@ -135,13 +140,15 @@ def from_mapping(config: type, values: Mapping[str, Any], *, place: str = "") ->
     """Build a config from a mapping (a recipe step, keyword arguments), strictly.
 
     Unknown keys, missing keys and wrong values are all reported at once, in one ConfigError.
-    Keys may be spelled with `-` or `_`.
+    Keys may be spelled with `-` or `_`, and like the flag (`from` for source_dialect).
     """
     known = {setting.name: setting for setting in settings(config)}
+    spelled = {setting.flag[2:].replace("-", "_"): setting.name for setting in known.values()}
     problems: list[str] = []
     clean: dict[str, Any] = {}
     for key, value in values.items():
         name = str(key).replace("-", "_")
+        name = spelled.get(name, name)
         setting = known.get(name)
         if setting is None:
             problems.append(f"unknown option {key!r}; {did_you_mean(name, known)}")

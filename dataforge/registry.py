@@ -23,8 +23,9 @@ class Operation:
     """A command as data: from it come the command line, the recipe step and the Python twin.
 
     name: as typed (`train sft`). config: its frozen dataclass. run: `(inputs, output, config, options) -> Result`.
-    inputs: "many" (paths, `-`, globs, folders), "one" or "none". output: "file", "folder", "optional" or "none".
-    options: the fields of RunOptions that the command takes.
+    inputs: "many" (paths, `-`, globs, folders), "one", "optional" or "none". output: "file" (standard output if absent),
+    "folder" (needed), "optional" (no rows are written if absent) or "none". options: the fields of RunOptions that the
+    command takes. prints: its summary is its product, and goes to standard output.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Operation:
     inputs: str = "many"
     output: str = "file"
     options: tuple[str, ...] = ()
+    prints: bool = False
 
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -64,6 +66,7 @@ DIALECTS: dict[str, str] = {
 
 TASKS: dict[str, str] = {
     "rows": "dataforge.ops.rows",
+    "check": "dataforge.ops.check",
     "fingerprint": "dataforge.ops.fingerprint",
     "measure": "dataforge.ops.measure",
     "profile": "dataforge.ops.profile",

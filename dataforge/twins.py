@@ -31,7 +31,7 @@ def _paths(inputs: Inputs) -> tuple[str, ...]:
 
 def call(operation: Operation, inputs: Inputs, output: str | os.PathLike[str] | None, values: dict[str, Any]) -> Result:
     """Run an operation with its settings and run options given together; unknown names are reported all at once."""
-    own = {setting.name for setting in settings(operation.config)}
+    own = {name for s in settings(operation.config) for name in (s.name, s.flag[2:].replace("-", "_"))}
     run = {setting.name for setting in settings(RunOptions)} & set(operation.options)
     unknown = [name for name in values if name.replace("-", "_") not in own | run]
     if unknown:

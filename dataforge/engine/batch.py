@@ -127,6 +127,7 @@ class Batch:
         self._raw: list[bytes] = []
         self._lines: list[int] = []
         self.ids: list[bytes] = []
+        self._exact: frozenset[int] = frozenset()
         self._split(chunk.read())
 
     def _split(self, data: bytes) -> None:
@@ -136,7 +137,7 @@ class Batch:
             rows = data.split(b"\n")
             if not rows[-1]:
                 rows.pop()
-            if any(not row or row.isspace() for row in rows):
+            if not all(rows) or any(map(bytes.isspace, rows)):
                 pairs = [(row, n) for n, row in enumerate(rows, chunk.line) if row and not row.isspace()]
                 rows, self._lines = [row for row, _ in pairs], [n for _, n in pairs]
             if chunk.lines is not None:
@@ -148,7 +149,25 @@ class Batch:
         self._raw = rows
         self.n_in = len(rows)
         self.ids = [NO_ID] * len(rows)
-        self._exact = chunk.kind != "text" and jsontext.may_round(data)
+        if chunk.kind != "text":
+            self._find_exact(data)
+
+    def _find_exact(self, data: bytes) -> None:
+        """Note the rows whose numbers orjson might round."""
+        line, seen = self.chunk.line, 0
+        risky = set()
+        for place in jsontext.may_round(data):
+            line += data.count(b"\n", seen, place)
+            seen = place
+            risky.add(line)
+        if not risky:
+            return
+        if self.chunk.kind == "lines" and not self._lines:
+            self._exact = frozenset(number - self.chunk.line for number in risky)
+        elif self.chunk.kind == "lines" and self.chunk.lines is None:
+            self._exact = frozenset(row for row, number in enumerate(self._lines) if number in risky)
+        else:
+            self._exact = frozenset(range(self.n_in))  # values span lines: let each row be looked at
 
     def _split_json(self, data: bytes) -> list[bytes]:
         starts, ends = scan.split_values(data, commas=self.chunk.kind == "array")
@@ -184,7 +203,7 @@ class Batch:
         loads = orjson.loads
         for index, raw in enumerate(self._raw):
             try:
-                value = jsontext.decode(raw) if exact else loads(raw)
+                value = loads(raw) if index not in exact else jsontext.decode(raw)
             except orjson.JSONDecodeError:
                 value = self._slowly(index, raw)
                 if value is None:

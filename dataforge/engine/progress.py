@@ -6,10 +6,11 @@ Python: `with Progress("convert", total_bytes, quiet=False) as bar: bar.advance(
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "tell"]
 
 
 class Progress:
@@ -42,3 +43,14 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+
+listener: Callable[[str], None] | None = None
+"""Who hears what a running command has to say before it ends (the command line sets it); None: nobody."""
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Say something while the command still runs, such as its plan."""
+    if listener is not None:
+        for line in lines:
+            listener(line)

@@ -28,7 +28,7 @@ from dataforge.io.paths import STDIN, Source
 
 __all__ = ["CHUNK_BYTES", "Chunk", "Reading", "open_reading", "read_chunks"]
 
-CHUNK_BYTES = 4 << 20
+CHUNK_BYTES = 1 << 20
 UTF8_BOM = b"\xef\xbb\xbf"
 LINES, ARRAY, VALUES, TEXT = "lines", "array", "values", "text"
 

@@ -21,7 +21,10 @@ from dataforge.formats.spelling import Spelling
 from dataforge.io import jsontext
 from dataforge.record import record_id
 
-__all__ = ["open_task"]
+__all__ = ["DROP", "FAULTY", "STAY", "open_task"]
+
+DROP, STAY, FAULTY = range(3)
+"""What an earlier decision says of a row (`Chunk.keep`)."""
 
 Encoder = Callable[[dict[str, Any]], bytes]
 
@@ -52,20 +55,24 @@ def _convert(batch: Batch, target: str, encode: Encoder) -> None:
 
 
 def _copy(batch: Batch, encode: Encoder, container: str) -> None:
-    """The rows that an earlier decision keeps, as they are."""
+    """The rows that an earlier decision keeps (`keep`: 1 stay, 0 dropped, 2 faulty), as they are."""
     keep = batch.chunk.keep
     out = batch.out
     if batch.chunk.kind == "lines" and container == "jsonl":
         for index in range(batch.n_in):
-            if keep is None or keep[index]:
+            if keep is None or keep[index] == STAY:
                 out.append(batch.raw(index) + b"\n")
-        return
-    for index, value in batch.values():
-        if keep is None or keep[index]:
-            try:
-                out.append(encode(value))
-            except RowError as fault:
-                batch.fault(index, fault)
+    else:
+        for index, value in batch.values():
+            if keep is None or keep[index] == STAY:
+                try:
+                    out.append(encode(value))
+                except RowError as fault:
+                    batch.fault(index, fault)
+    if keep is not None:
+        batch.notes.clear()  # what is faulty was said when the decision was made
+        for index in (row for row in range(batch.n_in) if keep[row] == DROP):
+            batch.drop(index, "")
 
 
 def _encoder(container: str, columns: list[str] | None) -> Encoder:

@@ -5,10 +5,8 @@ Reads and writes nothing: lengths in, positions out. Cost: O(n log n); a million
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer --max-length 2048`
 Python: `bins = pack(np.array([5, 3, 2]), 8, seed=0); bins[0]`
 
-A row that fits is one document. A longer one is cut into pieces of `max_length` where its tokens stand for themselves
-(documents), and left out where its parts make no sense alone (conversations: rule `too_long`); rows without a trained token
-are left out too (`nothing_to_train`). Nothing is truncated. The first token of a document has nothing before it to predict it
-from, so it is never trained; each further piece of a cut document masks one token for that reason.
+A row that fits is one document; a longer one is cut into pieces of `max_length`. Nothing is truncated. The first token of a
+piece has nothing before it to predict it from, so it is never trained: each further piece of a row costs one label.
 
 Best fit with decreasing lengths needs at most 11/9 of the fewest bins possible, and on real lengths a fraction of a percent more.
 All documents of one length are placed together, so the work grows with the number of different lengths, not of rows.
@@ -23,12 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KEPT", "NOTHING_TO_TRAIN", "TOO_LONG", "Bins", "Pieces", "cut", "pack", "screen"]
+__all__ = ["Bins", "Pieces", "cut", "pack"]
 
 Ints = NDArray[np.int64]
-
-KEPT, TOO_LONG, NOTHING_TO_TRAIN = range(3)
-"""What `screen` says of a row."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +49,9 @@ class Pieces:
     length: Ints
 
 
-def screen(
-    lengths: NDArray[np.integer], trained: NDArray[np.integer], divisible: NDArray[np.bool_], max_length: int
-) -> NDArray[np.uint8]:
-    """KEPT, TOO_LONG or NOTHING_TO_TRAIN for each row.
-
-    lengths: tokens of each row. trained: labels it has when it stands in one piece. divisible: rows that may be cut.
-    """
-    fates = np.full(len(lengths), KEPT, dtype=np.uint8)
-    fates[(lengths > max_length) & ~divisible] = TOO_LONG
-    fates[trained == 0] = NOTHING_TO_TRAIN
-    return fates
-
-
-def cut(lengths: NDArray[np.integer], kept: NDArray[np.bool_], max_length: int) -> Pieces:
-    """The pieces of all kept rows, in order: full pieces of `max_length` and one with the rest."""
-    counts = np.where(kept, -(-lengths.astype(np.int64) // max_length), 0)
+def cut(lengths: NDArray[np.integer], max_length: int) -> Pieces:
+    """The pieces of all rows, in order: full pieces of `max_length`, and one with the rest."""
+    counts = -(-lengths.astype(np.int64) // max_length)
     row = np.repeat(np.arange(len(lengths), dtype=np.int64), counts)
     firsts = np.cumsum(counts) - counts
     start = (np.arange(len(row), dtype=np.int64) - firsts[row]) * max_length

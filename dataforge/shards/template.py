@@ -30,6 +30,7 @@ __all__ = [
     "TEMPLATES",
     "TURN_END",
     "TURN_START",
+    "describe_tokenizer",
     "end_of_text_id",
     "load_tokenizer",
     "render_chatml",
@@ -226,3 +227,16 @@ def tokenizer_hash(tokenizer: Any) -> str:
     value.pop("truncation", None)
     value.pop("padding", None)
     return xxh3_128_hexdigest(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+
+
+def describe_tokenizer(tokenizer: Any) -> dict[str, Any]:
+    """What a trainer needs to see that its own tokenizer is the one of the shards."""
+    template = tokenizer.chat_template
+    return {
+        "hash": "xxh3-128:" + tokenizer_hash(tokenizer),
+        "template_hash": "xxh3-128:" + xxh3_128_hexdigest(template.encode()) if isinstance(template, str) else None,
+        "size": len(tokenizer),
+        "eos_id": tokenizer.eos_token_id,
+        "pad_id": tokenizer.pad_token_id,
+        "end_of_text_id": end_of_text_id(tokenizer),
+    }

@@ -10,6 +10,7 @@ from dataforge.record import Reasoning, Record, ToolCall, ToolResult, Turn
 from dataforge.shards.template import load_tokenizer
 from dataforge.shards.train_tokenizer import train_bpe
 
+# Tests of this folder start processes; tokenizers warns of its threads where both are used.
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 TEXTS = [
@@ -71,6 +72,24 @@ CONVERSATIONS = {
 }
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `conversation` runs once for each of the conversations above."""
+    if "conversation" in metafunc.fixturenames:
+        metafunc.parametrize("conversation", list(CONVERSATIONS.values()), ids=list(CONVERSATIONS))
+
+
+@pytest.fixture(scope="session", name="talk")
+def _talk() -> object:
+    """`talk(("user", "hi"), ("assistant", "hello"))` makes a record."""
+    return talk
+
+
+@pytest.fixture(scope="session", name="document")
+def _document() -> object:
+    """`document("text")` makes a record."""
+    return document
+
+
 @pytest.fixture(scope="session")
 def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The folder of a small tokenizer with the chatml template."""
@@ -83,3 +102,19 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def tokenizer(tokenizer_folder: str) -> object:
     """The small tokenizer, opened from its folder."""
     return load_tokenizer(tokenizer_folder)
+
+
+@pytest.fixture(scope="session")
+def foreign_tokenizer() -> object:
+    """A tokenizer of another family: words with a mark for the space, a beginning and an end token, no chatml."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    backend = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never", split=False)
+    backend.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="never"), decoders.Fuse()])
+    special = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=700, special_tokens=special, show_progress=False)
+    backend.train_from_iterator(TEXTS * 3, trainer)
+    backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", backend.token_to_id("<s>"))])
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")

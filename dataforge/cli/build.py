@@ -1,0 +1,123 @@
+"""A click command made from an Operation: arguments, one option for every setting, and the printing of its result.
+
+The flags are the fields of the command's config, so that flags, recipes and Python twins cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from dataforge.cli import console
+from dataforge.config import RunOptions, Setting, settings
+from dataforge.engine import progress
+from dataforge.errors import UsageError, did_you_mean
+from dataforge.registry import COMMANDS, Operation, load_operation
+from dataforge.twins import call
+
+__all__ = ["command"]
+
+
+METAVARS = {str: "TEXT", int: "N", float: "X"}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class NearChoice(click.Choice[str]):
+    """A choice that says what was probably meant."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The chosen value; fails with a suggestion."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            near = did_you_mean(str(value), [str(choice) for choice in self.choices])
+            self.fail(f"{value!r} is not one of {', '.join(map(str, self.choices))}; {near}", param, ctx)
+
+
+def _kind(setting: Setting) -> Any:
+    if setting.choices:
+        return NearChoice(setting.choices)
+    if setting.kind is int and (setting.minimum is not None or setting.maximum is not None):
+        low, high = setting.minimum, setting.maximum
+        return click.IntRange(None if low is None else int(low), None if high is None else int(high))
+    if setting.kind is float and (setting.minimum is not None or setting.maximum is not None):
+        return click.FloatRange(setting.minimum, setting.maximum)
+    return setting.kind
+
+
+def _option(setting: Setting) -> click.Option:
+    """The flag of a setting."""
+    short = [flag for flag in setting.flags if not flag.startswith("--")]
+    text = setting.help + (f" [{setting.unit}]" if setting.unit else "")
+    shown = setting.default not in (None, False, (), "") and not setting.required
+    if setting.kind is bool:
+        spelled = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default is True else setting.flag
+        return click.Option([setting.name, spelled, *short], is_flag=True, default=setting.default, help=text, show_default=shown)
+    default = None if setting.required else setting.default
+    return click.Option(
+        [setting.name, setting.flag, *short],
+        type=_kind(setting),
+        required=setting.required,
+        default=repr(default)[1:-1] if default == "\n" else default,
+        multiple=setting.many,
+        help=text,
+        show_default=shown,
+        metavar=None if setting.choices else METAVARS[setting.kind],
+    )
+
+
+def _parameters(operation: Operation) -> list[click.Parameter]:
+    parameters: list[click.Parameter] = []
+    if operation.inputs == "many":
+        parameters.append(click.Argument(["inputs"], nargs=-1, type=click.Path(allow_dash=True), metavar="[IN]..."))
+    elif operation.inputs in ("one", "optional"):
+        parameters.append(click.Argument(["inputs"], required=operation.inputs == "one", metavar="NAME" if operation.inputs == "optional" else "FILE"))
+    if operation.output != "none":
+        target = {"file": "file to write (default: standard output)", "folder": "folder to write", "optional": "file to write"}
+        text = target[operation.output]
+        parameters.append(
+            click.Option(["output", "-o", "--output"], type=click.Path(), required=operation.output == "folder", help=text)
+        )
+    parameters += [_option(setting) for setting in settings(operation.config)]
+    parameters += [_option(setting) for setting in settings(RunOptions) if setting.name in operation.options]
+    return parameters
+
+
+def _inputs(operation: Operation, given: Any) -> tuple[str, ...]:
+    if operation.inputs in ("one", "optional"):
+        return () if given is None else (given,)
+    if given or operation.inputs == "none":
+        return tuple(given or ())
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("no input", help="name a file, a folder, a quoted glob, or pipe rows in")
+    return ("-",)
+
+
+def command(name: str, *, examples: tuple[str, ...]) -> click.Command:
+    """The click command of an operation, with examples before its options."""
+    operation = load_operation(name)
+
+    def run(**values: Any) -> int:
+        inputs = _inputs(operation, values.pop("inputs", None))
+        output = values.pop("output", None)
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        for setting in settings(operation.config):
+            if setting.kind is str and isinstance(values[setting.name], str) and setting.name == "joiner":
+                values[setting.name] = values[setting.name].replace("\\n", "\n").replace("\\t", "\t")
+        progress.listener = None if values.get("quiet") or values.get("dry_run") else console.say
+        result = call(operation, inputs, output, values)
+        to_stdout = operation.output == "file" and output in (None, "-") and not values.get("dry_run")
+        console.show_result(
+            result,
+            prints=operation.prints,
+            as_json=bool(values.get("json")),
+            quiet=bool(values.get("quiet")),
+            stdout_has_rows=to_stdout,
+        )
+        return result.exit_code
+
+    text = COMMANDS[name][1] + "\n\n\b\n" + "\n".join(f"  {example}" for example in examples)
+    short = name.split(" ")[-1]
+    return click.Command(short, params=_parameters(operation), callback=run, help=text, context_settings=CONTEXT)

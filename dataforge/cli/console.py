@@ -1,0 +1,77 @@
+"""What people see: results on standard output or error, faults in the shape `error: place: message` and `help: ...`.
+
+Colour marks only the words `error` and `help`, and only on a terminal; NO_COLOR, FORCE_COLOR and TERM=dumb are heeded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from dataforge.errors import ConfigError, DataforgeError
+from dataforge.ledger import Result
+
+__all__ = ["error", "say", "show_error", "show_result", "use_colour"]
+
+_colour: bool | None = None
+
+
+def use_colour(choice: str) -> None:
+    """Set colour for the process: auto, always or never."""
+    global _colour
+    if choice == "auto":
+        if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+            _colour = False
+        elif os.environ.get("FORCE_COLOR"):
+            _colour = True
+        else:
+            _colour = None
+    else:
+        _colour = choice == "always"
+
+
+def say(line: str) -> None:
+    """A line on standard error."""
+    head, mark, rest = line.partition("help: ")
+    if mark and not head.strip():
+        line = head + click.style("help: ", fg="cyan") + rest
+    click.echo(line, err=True, color=_colour)
+
+
+def error(message: str) -> None:
+    """An error line on standard error."""
+    click.echo(click.style("error: ", fg="red", bold=True) + message, err=True, color=_colour)
+
+
+def show_error(fault: DataforgeError) -> None:
+    """An exception as its one line (a recipe's faults: one line each) and its help."""
+    if isinstance(fault, ConfigError):
+        for problem in fault.problems:
+            error(f"{fault.place}: {problem}" if fault.place else problem)
+    else:
+        error(str(fault))
+    if fault.help:
+        say(f"  help: {fault.help}")
+
+
+def show_result(result: Result, *, prints: bool, as_json: bool, quiet: bool, stdout_has_rows: bool) -> None:
+    """Problems and summary of a finished command."""
+    for problem in result.problems:
+        first, _, rest = problem.partition("\n")
+        error(first)
+        if rest:
+            say(rest)
+    if as_json:
+        value = result.data if result.data is not None else result.report
+        click.echo(json.dumps(value, ensure_ascii=False, indent=2), err=stdout_has_rows)
+        return
+    if prints:
+        for line in result.lines:
+            click.echo(line)
+        sys.stdout.flush()
+    elif not quiet:
+        for line in result.lines:
+            say(line)

@@ -1,0 +1,104 @@
+"""The command line: a lazy group over the Python API.
+
+`dataforge --help` imports click and the table of commands, nothing heavy; a command's module is imported when it is used.
+Exit codes: 0 fine, 1 ran and the data has problems, 2 could not run, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from dataforge import __version__
+from dataforge.cli import console
+from dataforge.errors import DataforgeError
+from dataforge.registry import COMMANDS
+
+__all__ = ["cli", "main"]
+
+GROUPS = {
+    "train": "Train a model on shards or rows: cpt, sft.",
+    "tokenizer": "Make tokenizers.",
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; `prefix` is the group's own name and a space."""
+
+    def __init__(self, *args: Any, prefix: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prefix = prefix
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        names = [name.removeprefix(self.prefix).split(" ")[0] for name in COMMANDS if name.startswith(self.prefix)]
+        return list(dict.fromkeys(names))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command or group of that name."""
+        full = self.prefix + name
+        if full in COMMANDS:
+            module = importlib.import_module("dataforge.cli." + full.replace(" ", "_"))
+            command: click.Command = module.COMMAND
+            return command
+        if name in GROUPS and not self.prefix:
+            return LazyGroup(name=name, help=GROUPS[name], prefix=name + " ", context_settings=CONTEXT)
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Help lines from the table, so that help imports no command."""
+        rows = [(name, GROUPS.get(name) or COMMANDS[self.prefix + name][1]) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={**CONTEXT, "auto_envvar_prefix": "DATAFORGE"},
+    epilog="Try: dataforge inspect FILE, then dataforge convert FILE --to sharegpt -o OUT.jsonl",
+)
+@click.version_option(__version__, prog_name="dataforge")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.option(
+    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour messages (NO_COLOR is heeded)."
+)
+def cli(debug: bool, color: str) -> None:
+    """Turn raw instruction data, documents and preferences into training shards, and train with them."""
+    console.use_colour(color)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("DATAFORGE_DEBUG"))
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of our output has seen enough. Python would complain once more at exit, so nothing is left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 0
+    except (KeyboardInterrupt, click.Abort):
+        if debug:
+            raise
+        console.error("interrupted; nothing half-written was kept")
+        code = 130
+    except click.ClickException as fault:
+        fault.show()
+        code = 2
+    except DataforgeError as fault:
+        if debug:
+            raise
+        console.show_error(fault)
+        code = fault.exit_code
+    except Exception as fault:
+        if debug:
+            raise
+        console.error(f"this is a fault of dataforge {__version__}: {type(fault).__name__}: {fault}")
+        console.say("  help: run again with `dataforge --debug ...` and report the traceback")
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)

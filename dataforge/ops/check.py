@@ -1,0 +1,128 @@
+"""The worker task that validates rows: JSON, duplicate keys, the dialect's schema, and what a schema cannot say.
+
+Options: `schema` (a JSON Schema file for every row, or None for the one of each row's dialect), `from`, `copy`.
+jsonschema-rs answers yes or no; only for a failing row does jsonschema find the message. Rows that pass the schema are
+read by their dialect, which checks what a schema cannot (tool calls that are no JSON).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from dataforge.engine.batch import Batch, detect, dialect
+from dataforge.errors import InputError, RowError, shorten
+from dataforge.formats.spelling import Spelling
+from dataforge.ops.schemas import dialect_schema
+from dataforge.record import record_id
+
+__all__ = ["explain", "open_task"]
+
+
+@cache
+def _fast(name: str) -> Any:
+    return jsonschema_rs.Draft202012Validator(dialect_schema(name))
+
+
+def _custom(path: str) -> tuple[Any, dict[str, Any]]:
+    try:
+        schema = json.loads(Path(path).read_text(encoding="utf-8"))
+        return jsonschema_rs.validator_for(schema), schema
+    except OSError as fault:
+        raise InputError(f"cannot be read: {fault.strerror}", place=path) from None
+    except ValueError as fault:
+        raise InputError(f"is no JSON Schema: {str(fault).splitlines()[0]}", place=path) from None
+
+
+def explain(row: Any, schema: dict[str, Any]) -> RowError:
+    """The most telling fault of a row that fails a schema, with its JSON path."""
+    import jsonschema
+
+    validator = jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)(schema)
+    fault = jsonschema.exceptions.best_match(validator.iter_errors(row))
+    if fault is None:
+        return RowError("schema", "fails its schema")
+    message = fault.message if len(fault.message) < 160 else f"{shorten(fault.instance)} fails {fault.validator!r} of the schema"
+    return RowError(f"schema:{fault.validator}", message, path=fault.json_path)
+
+
+def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
+    """The task for these options."""
+    custom = _custom(options["schema"]) if options.get("schema") else None
+    fixed, copy = options.get("from"), bool(options.get("copy"))
+
+    def run(batch: Batch) -> None:
+        for index, row in batch.values():
+            try:
+                module = dialect(fixed) if fixed else (detect(row) if custom is None else None)
+                _check(batch.raw(index), row, module, custom)
+                if module is not None:
+                    batch.ids[index] = record_id(module.read(row, batch.spelling))
+            except RowError as fault:
+                batch.fault(index, fault)
+                continue
+            if copy:
+                batch.out.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) if batch.chunk.kind != "lines" else batch.raw(index) + b"\n")
+
+    return run
+
+
+def _check(raw: bytes, row: dict[str, Any], module: Any, custom: tuple[Any, dict[str, Any]] | None) -> None:
+    """Raise RowError if the row repeats a key or fails its schema."""
+    if raw.count(b'":') != _keys(row) or b'" :' in raw:
+        _refuse_twins(raw)
+    try:
+        sound = (_fast(module.NAME) if custom is None else custom[0]).is_valid(row)
+    except (TypeError, ValueError):
+        sound = False  # numbers beyond 64 bits and lone surrogates have no form there; the slow validator decides
+    if not sound:
+        schema = dialect_schema(module.NAME) if custom is None else custom[1]
+        fault = explain(row, schema)
+        fault.help = _reader_help(row, module)
+        if fault.rule != "schema":
+            raise fault
+
+
+def _reader_help(row: dict[str, Any], module: Any) -> str:
+    """What the dialect's reader would advise (`did you mean 'gpt'?`)."""
+    try:
+        if module is not None:
+            module.read(row, Spelling())
+    except RowError as fault:
+        return fault.help
+    except (KeyError, TypeError):
+        pass  # the schema has said what is missing
+    return ""
+
+
+def _keys(value: Any) -> int:
+    """Keys of all objects in a value."""
+    if type(value) is dict:
+        count = len(value)
+        for item in value.values():
+            if type(item) is dict or type(item) is list:
+                count += _keys(item)
+        return count
+    if type(value) is list:
+        return sum(_keys(item) for item in value)
+    return 0
+
+
+def _refuse_twins(raw: bytes) -> None:
+    """Raise RowError if some object in the row has a key twice."""
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in items]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise RowError("duplicate_key", f"the key {shorten(twice)!r} stands twice in one object; only its last value would be read")
+        return dict(items)
+
+    if raw.lstrip()[:1] == b"{":
+        json.loads(raw, object_pairs_hook=pairs)

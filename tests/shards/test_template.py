@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dataforge.errors import InputError, UsageError
+from dataforge.shards.messages import messages_of
+from dataforge.shards.template import (
+    CHATML,
+    describe_tokenizer,
+    end_of_text_id,
+    load_tokenizer,
+    render_chatml,
+    tokenizer_hash,
+)
+
+
+def test_render_chatml_writes_what_the_jinja_template_writes(tokenizer, conversation):
+    messages, tools = messages_of(conversation)
+    assert render_chatml(messages, tools) == tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
+
+
+def test_chatml_grows_only_at_its_end(tokenizer, conversation):
+    messages, tools = messages_of(conversation)
+    whole = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
+    for count in range(1, len(messages)):
+        assert whole.startswith(tokenizer.apply_chat_template(messages[:count], tools=tools, tokenize=False))
+
+
+def test_chatml_says_a_tool_call_as_json_in_tags(tokenizer):
+    call = {"function": {"name": "查天气", "arguments": {"城市": "北京"}}}
+    text = tokenizer.apply_chat_template([{"role": "assistant", "content": None, "tool_calls": [call]}], tokenize=False)
+    inside = text.split("<tool_call>\n")[1].split("\n</tool_call>")[0]
+    assert json.loads(inside) == {"name": "查天气", "arguments": {"城市": "北京"}}
+    assert "北京" in inside
+
+
+def test_chatml_takes_arguments_that_are_json_text_already(tokenizer):
+    call = {"function": {"name": "f", "arguments": '{"a": 1}'}}
+    messages = [{"role": "assistant", "content": "x", "tool_calls": [call]}]
+    text = tokenizer.apply_chat_template(messages, tokenize=False)
+    assert '{"name": "f", "arguments": {"a": 1}}' in text
+    assert text == render_chatml(messages)
+
+
+def test_chatml_refuses_a_role_it_does_not_know(tokenizer):
+    with pytest.raises(Exception, match='chatml has no role "critic"'):
+        tokenizer.apply_chat_template([{"role": "critic", "content": "hm"}], tokenize=False)
+
+
+def test_a_tokenizer_without_a_template_is_refused_for_conversations_only(tokenizer, tmp_path):
+    bare = load_tokenizer(tokenizer.name_or_path)
+    bare.chat_template = None
+    bare.save_pretrained(tmp_path / "bare")
+    (tmp_path / "bare" / "chat_template.jinja").unlink(missing_ok=True)
+    with pytest.raises(UsageError, match="no chat template") as caught:
+        load_tokenizer(str(tmp_path / "bare"))
+    assert "--template" in caught.value.help
+    assert load_tokenizer(str(tmp_path / "bare"), conversations=False).chat_template is None
+    assert load_tokenizer(str(tmp_path / "bare"), "chatml").chat_template == CHATML
+
+
+def test_a_template_file_takes_the_place_of_the_tokenizers_own(tokenizer_folder, tmp_path):
+    (tmp_path / "my.jinja").write_text("{{ messages[0].content }}。", encoding="utf-8")
+    tokenizer = load_tokenizer(tokenizer_folder, str(tmp_path / "my.jinja"))
+    assert tokenizer.apply_chat_template([{"role": "user", "content": "你好"}], tokenize=False) == "你好。"
+
+
+def test_a_misspelt_template_name_gets_a_suggestion(tokenizer_folder):
+    with pytest.raises(UsageError, match="'chatlm' is neither") as caught:
+        load_tokenizer(tokenizer_folder, "chatlm")
+    assert caught.value.help == "did you mean 'chatml'?"
+
+
+def test_a_missing_template_file_is_an_input_error(tokenizer_folder):
+    with pytest.raises(InputError, match=r"no\.jinja cannot be read"):
+        load_tokenizer(tokenizer_folder, "no.jinja")
+
+
+def test_a_missing_tokenizer_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="cannot be opened"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_chatml_is_refused_for_a_tokenizer_without_its_markers(tmp_path, foreign_tokenizer):
+    foreign_tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(UsageError, match=r"chatml needs <\|im_start\|> and <\|im_end\|>"):
+        load_tokenizer(str(tmp_path), "chatml")
+
+
+def test_the_end_of_a_document_is_the_end_of_text_token_else_eos(tokenizer, foreign_tokenizer):
+    assert tokenizer.convert_ids_to_tokens(end_of_text_id(tokenizer)) == "<|endoftext|>"
+    assert foreign_tokenizer.convert_ids_to_tokens(end_of_text_id(foreign_tokenizer)) == "</s>"
+
+
+def test_the_hash_of_a_tokenizer_does_not_change_with_its_use(tokenizer):
+    before = tokenizer_hash(tokenizer)
+    tokenizer(["a", "你好 世界"], padding=True, truncation=True, max_length=3)
+    assert tokenizer_hash(tokenizer) == before
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.backend_tokenizer.no_truncation()
+
+
+def test_different_tokenizers_have_different_hashes(tokenizer, foreign_tokenizer):
+    assert describe_tokenizer(tokenizer)["hash"] != describe_tokenizer(foreign_tokenizer)["hash"]
