@@ -35,6 +35,7 @@ class Setting:
     many: bool = False
     optional: bool = False
     flags: tuple[str, ...] = ()
+    path: bool = False
 
     @property
     def flag(self) -> str:
@@ -56,9 +57,21 @@ def option(
     minimum: float | None = None,
     maximum: float | None = None,
     flags: tuple[str, ...] = (),
+    path: bool = False,
 ) -> Any:
-    """A dataclass field with its documentation and its limits (both ends inclusive)."""
-    meta = {"help": help, "unit": unit, "choices": choices, "minimum": minimum, "maximum": maximum, "flags": flags}
+    """A dataclass field with its documentation and its limits (both ends inclusive).
+
+    path: the value names a file or folder (or a hub id), which recipes resolve.
+    """
+    meta = {
+        "help": help,
+        "unit": unit,
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "flags": flags,
+        "path": path,
+    }
     return dataclasses.field(default=default, metadata=meta)
 
 

@@ -34,8 +34,8 @@ PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
 class InspectConfig:
     """Settings of inspect."""
 
-    tokenizer: str | None = option(None, help="tokenizer folder or hub id, for lengths in tokens")
-    template: str | None = option(None, help="chat template where the tokenizer has none: chatml, or a .jinja file")
+    tokenizer: str | None = option(None, help="tokenizer folder or hub id, for lengths in tokens", path=True)
+    template: str | None = option(None, help="chat template where the tokenizer has none: chatml, or a .jinja file", path=True)
     show: int = option(3, help="rows to show", unit="rows", minimum=0, maximum=100)
 
     def __post_init__(self) -> None:

@@ -37,12 +37,12 @@ UNITS = ("rows", "chars", "tokens")
 class MixConfig:
     """Settings of mix."""
 
-    domain: tuple[str, ...] = option(help="file, folder or glob of domain data, used whole (repeatable)")
-    general: tuple[str, ...] = option(help="file, folder or glob of general data, used in part (repeatable)")
+    domain: tuple[str, ...] = option(help="file, folder or glob of domain data, used whole (repeatable)", path=True)
+    general: tuple[str, ...] = option(help="file, folder or glob of general data, used in part (repeatable)", path=True)
     replay: float = option(0.2, help="share of general data in the result, 0 <= share < 1", minimum=0, maximum=0.999)
     by: str | None = option(None, help="unit of the share (default: tokens with --tokenizer, else rows)", choices=UNITS)
-    tokenizer: str | None = option(None, help="tokenizer folder or hub id that counts tokens")
-    template: str | None = option(None, help="chat template where the tokenizer has none: chatml, or a .jinja file")
+    tokenizer: str | None = option(None, help="tokenizer folder or hub id that counts tokens", path=True)
+    template: str | None = option(None, help="chat template where the tokenizer has none: chatml, or a .jinja file", path=True)
 
     def __post_init__(self) -> None:
         check(self)

@@ -30,7 +30,7 @@ class ValidateConfig:
     source_dialect: str | None = option(
         None, help="dialect that every row must have (default: found row by row)", choices=tuple(DIALECTS), flags=("--from",)
     )
-    schema: str | None = option(None, help="a JSON Schema file for the rows, in place of their dialect's")
+    schema: str | None = option(None, help="a JSON Schema file for the rows, in place of their dialect's", path=True)
 
     def __post_init__(self) -> None:
         check(self)

@@ -140,7 +140,7 @@ def _misplaced(part: object, role: str) -> RowError:
 def _plain(value: Any) -> Any:
     """The value with numbers that are kept as their text made plain numbers, which is what Jinja can print."""
     if isinstance(value, orjson.Fragment):
-        return json.loads(value.contents)
+        return json.loads(orjson.dumps(value))
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

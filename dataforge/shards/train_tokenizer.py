@@ -7,8 +7,9 @@ CLI: `dataforge tokenizer train corpus.jsonl -o my-tokenizer --vocab-size 8192`
 Python: `train_bpe(["hello world", "你好"], vocab_size=512).save_pretrained("my-tokenizer")`
 
 There is no normaliser and every byte has a token, so decode(encode(text)) == text for any text.
-Words are split as GPT-2 splits them, with two additions: a run of Han characters is a word of its own (so that Chinese text
-does not glue to Latin letters or spaces), and digits stand alone (so that a number has one spelling).
+Words are split as GPT-2 splits them, with three changes: a run of Han characters is a word of its own (so that Chinese text
+does not glue to Latin letters or spaces), digits stand alone (so that a number has one spelling), and line breaks in a row
+stay together.
 
 Special tokens, in the order of their ids: `<|endoftext|>` ends a document, `<|im_start|>` opens a turn, `<|im_end|>` closes it
 and is the eos token (generation stops there), `<|pad|>` pads. A reader finds the end-of-document token by its name.
@@ -35,6 +36,7 @@ WORD_PATTERN = "|".join(
         r" ?[\p{L}\p{M}&&[^\p{Han}]]+",
         r"\p{N}",
         r" ?[^\s\p{L}\p{M}\p{N}]+",
+        r"\s*[\r\n]+",
         r"\s+(?!\S)",
         r"\s+",
     )

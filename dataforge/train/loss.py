@@ -134,8 +134,9 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
                 part = slice(start, start + size)
                 rows = hidden[part].to(dtype)
                 logits = _logits(rows, cast, bias, scale, softcap)
-                total += _softmax_gradient(logits, targets[part], loss_weight, scale, softcap)
-                gradient = logits.to(dtype)
+                loss, slopes = _softmax_gradient(logits, targets[part], scale, softcap)
+                total += loss
+                gradient = slopes.to(dtype)
                 if grad_hidden is not None:
                     grad_hidden[part] = torch.mm(gradient, cast)
                 if grad_weight is not None and dtype == torch.float32:
@@ -143,8 +144,9 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
                 elif grad_weight is not None:
                     grad_weight += torch.mm(gradient.t(), rows)
                 if grad_bias is not None:
-                    grad_bias += logits.sum(0)
+                    grad_bias += slopes.sum(0)
         ctx.gradients = grad_hidden, grad_weight, grad_bias
+        ctx.loss_weight = loss_weight
         return total.mul_(loss_weight)
 
     @staticmethod
@@ -152,24 +154,19 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """The stored gradients times `gradient`, in place: they are big, and used once."""
         gradients, ctx.gradients = ctx.gradients, None
-        return (*(None if stored is None else stored.mul_(gradient) for stored in gradients), *(None,) * 6)
+        factor = gradient * ctx.loss_weight
+        return (*(None if stored is None else stored.mul_(factor) for stored in gradients), *(None,) * 6)
 
 
-def _softmax_gradient(logits: torch.Tensor, targets: torch.Tensor, weight: float, scale: float, softcap: float | None) -> torch.Tensor:
-    """The sum of losses of a chunk; `logits` are overwritten by the gradient before the head's scale and soft cap.
-
-    In place throughout: a chunk of logits is the largest tensor of a step, and passing over it is what this costs.
-    """
-    capped = logits.clone() if softcap is not None else None
+def _softmax_gradient(logits: torch.Tensor, targets: torch.Tensor, scale: float, softcap: float | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The sum of losses of a chunk, and the gradient before the head's scale and soft cap."""
     index = targets[:, None]
-    top = logits.amax(1, keepdim=True)
-    loss = -(logits.gather(1, index) - top).sum()
-    total = logits.sub_(top).exp_().sum(1, keepdim=True)
-    loss += total.log().sum()
-    logits.mul_(weight / total)
-    logits.scatter_add_(1, index, logits.new_full(index.shape, -weight))
-    if capped is not None and softcap is not None:
-        logits.mul_(capped.div_(softcap).square_().neg_().add_(1.0))
+    gradient = torch.log_softmax(logits, 1)
+    loss = -gradient.gather(1, index).sum()
+    gradient.exp_()
+    gradient.scatter_add_(1, index, gradient.new_full(index.shape, -1.0))
+    if softcap is not None:
+        gradient.mul_(logits.div_(softcap).square_().neg_().add_(1.0))
     if scale != 1.0:
-        logits.mul_(scale)
-    return loss
+        gradient.mul_(scale)
+    return loss, gradient

@@ -1,0 +1,45 @@
+# Two commands do everything on a machine with Python 3.11+, make and git: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+BENCH := .venv-bench/bin
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_OFFLINE := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
+.PHONY: demo test test-full lint format bench bench-convert bench-validate bench-sft bench-real clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	touch $@
+
+.venv-bench/ready: pyproject.toml constraints.txt benchmarks/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	$(BENCH)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]' -r benchmarks/requirements.txt
+	touch $@
+
+demo: .venv/ready ## raw rows to a tuned model, on the samples
+	$(BIN)/dataforge run recipes/quickstart.yaml -o demo-out --force
+
+test: .venv/ready
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-full: .venv/ready
+	$(BIN)/python -m pytest -q
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: bench-convert bench-validate bench-sft bench-real
+
+bench-%: .venv-bench/ready
+	$(BENCH)/python benchmarks/$*.py --write
+
+clean:
+	rm -rf .venv .venv-bench demo-out bench-out .pytest_cache .mypy_cache .ruff_cache
