@@ -12,7 +12,18 @@ import shutil
 import sys
 from pathlib import Path
 
-from harness import alpaca_rows, arguments, dataforge, interleave, machine, peak_memory, publish, table, timed, write_rows
+from harness import (
+    alpaca_rows,
+    arguments,
+    dataforge,
+    interleave,
+    machine,
+    peak_memory,
+    publish,
+    table,
+    timed,
+    write_rows,
+)
 
 PEER = """
 import sys

@@ -1,4 +1,4 @@
-"""What the benchmarks share: data, repeated and interleaved runs, medians with spread, and the page they are written to.
+"""What the benchmarks share: data, interleaved runs, medians with spread, and the page they are written to.
 
 Each benchmark is a script with a `main`; it prints a table and, with --write, replaces its own section of
 docs/benchmarks.md. Figures are wall time of whole processes, start-up included. Runs of the peers are interleaved
@@ -58,7 +58,7 @@ def alpaca_rows() -> tuple[list[dict[str, str]], str]:
 
 
 def write_rows(path: Path, rows: Sequence[object], size: int, *, array: bool = False) -> int:
-    """Repeat rows into a file of about `size` bytes (jsonl, or a pretty-printed JSON array); returns the number of rows."""
+    """Repeat rows into a file of about `size` bytes (jsonl, or an indented JSON array); returns the number of rows."""
     import json
 
     import orjson
@@ -109,7 +109,9 @@ def interleave(contestants: dict[str, Callable[[], float]], runs: int) -> dict[s
 def timed(command: Sequence[str], **environment: str) -> float:
     """Wall seconds of a command; raises if it fails."""
     began = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **environment})
+    subprocess.run(
+        command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**os.environ, **environment}
+    )
     return time.perf_counter() - began
 
 

@@ -47,11 +47,18 @@ def main() -> None:
     )
     speed = {name: counts[name] / measured.median for name, measured in series.items()}
     body = [
-        [name, f"{counts[name]:,}", f"{s.median:.2f}", s.spread(2), f"{speed[name]:,.0f}", f"{speed[name] / speed['jsonschema']:.1f}x"]
+        [
+            name,
+            f"{counts[name]:,}",
+            f"{s.median:.2f}",
+            s.spread(2),
+            f"{speed[name]:,.0f}",
+            f"{speed[name] / speed['jsonschema']:.1f}x",
+        ]
         for name, s in series.items()
     ]
     text = [
-        f"{what.capitalize()} against the alpaca schema. Medians of {options.runs} interleaved runs of whole processes.",
+        f"{what.capitalize()} against the alpaca schema. Medians of {options.runs} interleaved runs.",
         f"{machine('jsonschema', 'jsonschema-rs', 'orjson')}.",
         "",
         *table(["contestant", "rows", "seconds", "min-max", "rows/s", "against jsonschema"], body),

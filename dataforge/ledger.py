@@ -91,7 +91,9 @@ class TokenCounts:
         """Raise ConservationError unless the law holds."""
         total = self.trained + self.masked + self.truncated + self.dropped
         if self.tokens_in != total:
-            raise ConservationError(f"tokens do not add up{' in ' + source if source else ''}: {self.tokens_in} in, {total} with a fate")
+            raise ConservationError(
+                f"tokens do not add up{' in ' + source if source else ''}: {self.tokens_in} in, {total} with a fate"
+            )
 
     def as_dict(self) -> dict[str, int]:
         """The counts as a JSON value."""
@@ -109,8 +111,8 @@ class Result:
     """What a command found and did; the object that Python twins return.
 
     counts: rows by fate. report: everything that is in report.json. output: path written, or None.
-    lines: the summary for people, one sentence a line. problems: placed one-line descriptions of faulty rows
-    (the first ten; `counts.errors` has the number of all). data: what the command has to say as a value (inspect, eval).
+    lines: the summary for people, one sentence a line. problems: one-line descriptions of faulty rows with
+    their places (the first ten; `counts.errors` has the number of all). data: what the command has to say as a value (inspect, eval).
     """
 
     command: str

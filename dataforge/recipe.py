@@ -43,7 +43,9 @@ TOP = ("about", "seed", "steps")
 class RecipeConfig:
     """Settings of run."""
 
-    set: tuple[str, ...] = option((), help="change a step's option: `dedup.fields=prompt`, `train sft.epochs=1` (repeatable)")
+    set: tuple[str, ...] = option(
+        (), help="change a step's option: `dedup.fields=prompt`, `train sft.epochs=1` (repeatable)"
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -79,7 +81,9 @@ def _find(name: str) -> Path:
     known = sorted(path.stem for path in bundled.glob("*.yaml"))
     if name in known:
         return bundled / f"{name}.yaml"
-    raise InputError("no such recipe", place=name, help=f"{did_you_mean(name, known)} (recipes that come with dataforge)")
+    raise InputError(
+        "no such recipe", place=name, help=f"{did_you_mean(name, known)} (recipes that come with dataforge)"
+    )
 
 
 def load_recipe(path: Path, changes: tuple[str, ...] = ()) -> Recipe:
@@ -129,11 +133,15 @@ def _steps(path: Path, top: dict[str, tuple[int, Any]], problems: list[str]) -> 
         entries = _mapping(item)
         line = item.start_mark.line + 1
         if len(entries) != 1:
-            problems.append(f"{path}:{line}: a step is one command with its options, like `- dedup: {{in: a.jsonl, out: b.jsonl}}`")
+            problems.append(
+                f"{path}:{line}: a step is one command with its options, like `- dedup: {{in: a.jsonl, out: b.jsonl}}`"
+            )
             continue
         ((name, (line, body)),) = entries.items()
         if name not in COMMANDS or name in ("run", "formats"):
-            problems.append(f"{path}:{line}: unknown step {name!r}; {did_you_mean(name, COMMANDS.keys() - {'run', 'formats'})}")
+            problems.append(
+                f"{path}:{line}: unknown step {name!r}; {did_you_mean(name, COMMANDS.keys() - {'run', 'formats'})}"
+            )
             continue
         step = Step(name, _value(body) or {}, line)
         steps.append(step)
@@ -141,7 +149,9 @@ def _steps(path: Path, top: dict[str, tuple[int, Any]], problems: list[str]) -> 
         known = _known(load_operation(name))
         for key in step.keys:
             if key.replace("-", "_") not in known:
-                problems.append(f"{path}:{lines.get(key, line)}: {name}: unknown option {key!r}; {did_you_mean(key, known)}")
+                problems.append(
+                    f"{path}:{lines.get(key, line)}: {name}: unknown option {key!r}; {did_you_mean(key, known)}"
+                )
     return steps
 
 
@@ -159,7 +169,9 @@ def _change(steps: list[Step], changes: tuple[str, ...], problems: list[str]) ->
         name, _, key = place.rpartition(".")
         found = [step for step in steps if step.name == name]
         if not mark or not found:
-            problems.append(f"--set {change}: {name!r} is no step of this recipe; {did_you_mean(name, [s.name for s in steps])}")
+            problems.append(
+                f"--set {change}: {name!r} is no step of this recipe; {did_you_mean(name, [s.name for s in steps])}"
+            )
             continue
         known = _known(load_operation(name))
         if key.replace("-", "_") not in known:
@@ -238,7 +250,7 @@ def content_hash(path: str) -> str:
 def _fingerprint(step: Step, out: Path) -> str:
     """What a step's outcome depends on: command, options, and the content of every path among them."""
     keys = json.dumps(step.keys, ensure_ascii=False, sort_keys=True, default=str)
-    values = [getattr(step.config, s.name) for s in settings(type(step.config))]
+    values = [getattr(step.config, s.name) for s in settings(step.config.__class__)]
     paths = [p for value in values for p in (value if isinstance(value, tuple) else (value,)) if isinstance(p, str)]
     content = {path: content_hash(path) for path in (*step.inputs, *paths) if os.path.exists(path)}
     names = {os.path.relpath(path, out): value for path, value in content.items()}
@@ -293,7 +305,7 @@ def _run(step: Step, recipe: Recipe, result: Result) -> None:
     if operation.prints:
         result.lines += outcome.lines
         said = outcome.problems
-    progress.tell(f"   {line}" for line in said)
+    progress.tell("   " + line.replace("\n", "\n   ") for line in said)
     if outcome.exit_code and not (step.options.on_error == "reject" or step.name == "validate"):
         raise DataError(f"step {step.name!r} found problems", place=f"{recipe.path}:{step.line}")
 

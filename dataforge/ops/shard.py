@@ -1,10 +1,11 @@
 """`shard`: rows to packed Arrow shards, ready for training, with an account of every token.
 
-Reads conversations and documents of any dialect; writes a folder that `datasets.load_from_disk` and `open_shards` open.
-Score, decide, apply: workers tokenise (answers trained, prompts masked) into a file on disk; the packing is decided over
-all lengths at once; the packed rows are written in one pass. Nothing is truncated: conversations longer than --max-length
-are dropped by the rule `too_long`, documents are cut into pieces; rows without a trained token are `nothing_to_train`.
-For each source, tokens in = trained + masked + truncated + dropped, and the labels written are counted again against it.
+Reads conversations and documents of any dialect; writes a folder that `datasets.load_from_disk` and `open_shards`
+open. Score, decide, apply: workers tokenise (answers trained, prompts masked) into a file on disk; the packing is
+decided over all lengths at once; the packed rows are written in one pass. Nothing is truncated: conversations longer
+than --max-length are dropped by the rule `too_long`, documents are cut into pieces; rows without a trained token are
+`nothing_to_train`. For each source, tokens in = trained + masked + truncated + dropped, and the labels written are
+counted again against it.
 
 stage sft: answers of the assistant are trained (and documents, whole). stage cpt: every token is trained.
 
@@ -47,9 +48,7 @@ class ShardConfig:
     tokenizer: str = option(help="tokenizer: a folder with tokenizer.json, or a hub id")
     stage: str = option("sft", help="what is trained: answers (sft) or every token (cpt)", choices=("sft", "cpt"))
     max_length: int = option(2048, help="length of a packed row", unit="tokens", minimum=2, maximum=1 << 22)
-    template: str | None = option(
-        None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)"
-    )
+    template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
     source_dialect: str | None = option(
         None, help="dialect of every input row (default: found row by row)", choices=tuple(DIALECTS), flags=("--from",)
     )
@@ -88,7 +87,9 @@ def shard_rows(inputs: tuple[str, ...], output: str | None, config: ShardConfig,
         except OSError as fault:
             raise out_of_space(fault, str(partial)) from None
         folder.place(partial / "shards")
-        summary = {key: manifest[key] for key in ("tokens", "sources", "rows", "documents", "packing_efficiency", "tokenizer")}
+        summary = {
+            key: manifest[key] for key in ("tokens", "sources", "rows", "documents", "packing_efficiency", "tokenizer")
+        }
         entry = {"rows": manifest["rows"], "hash": manifest["hash"]}
         notes = {note: run.stats[note] for note in ("special_in_text", "no_terminator") if run.stats[note]}
         result = folder.finish(run, config, entry, rows_out=tokens.documents, extra={"shards": summary, "notes": notes})
@@ -119,14 +120,14 @@ def _tokenise(run: Run, config: ShardConfig, path: Path) -> _Tokens:
     return tokens
 
 
-def _write(
-    run: Run, tokens: _Tokens, config: ShardConfig, seed: int, folder: Path
-) -> dict[str, Any]:
+def _write(run: Run, tokens: _Tokens, config: ShardConfig, seed: int, folder: Path) -> dict[str, Any]:
     """Decide the packing and write the shards; the manifest."""
     lengths = np.concatenate([np.empty(0, dtype=np.int32), *tokens.lengths])
     if not len(lengths):
         rules = ", ".join(f"{rule} {rows:,}" for (_, rule), rows in sorted(run.counts.rules.items())) or "no rows"
-        raise DataError(f"no row is left to train on ({rules})", help="raise --max-length, or see which roles the rows have")
+        raise DataError(
+            f"no row is left to train on ({rules})", help="raise --max-length, or see which roles the rows have"
+        )
     total = _total(tokens.sources)
     pieces = cut(lengths, config.max_length)
     bins = pack(pieces.length, config.max_length, seed=seed)
@@ -185,9 +186,13 @@ def _lines(manifest: dict[str, Any], notes: dict[str, int], output: str | None) 
         f"{manifest['packing_efficiency']:.2%} full -> {output}",
     ]
     if notes.get("special_in_text"):
-        lines.append(f"warning: {notes['special_in_text']:,} rows spell a special token in their text; it became that token")
+        lines.append(
+            f"warning: {notes['special_in_text']:,} rows spell a special token in their text; it became that token"
+        )
     if notes.get("no_terminator"):
-        lines.append(f"warning: {notes['no_terminator']:,} rows have an answer that the template ends without a special token")
+        lines.append(
+            f"warning: {notes['no_terminator']:,} rows have an answer that the template ends without a special token"
+        )
     return lines
 
 

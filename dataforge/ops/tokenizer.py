@@ -1,7 +1,8 @@
 """`tokenizer train`: a byte-level BPE tokenizer from the text of any rows.
 
-Reads conversations and documents of any dialect, every turn of them; writes a folder that `AutoTokenizer.from_pretrained`
-opens, with the chatml template in it. Which tokens it has and how it splits text: `shards/train_tokenizer.py`.
+Reads conversations and documents of any dialect, every turn of them; writes a folder that
+`AutoTokenizer.from_pretrained` opens, with the chatml template in it. Which tokens it has and how it splits text:
+`shards/train_tokenizer.py`.
 
 Cost: one pass, about 1 MB of text a second; memory grows with the number of different words, not of rows.
 CLI: `dataforge tokenizer train corpus.jsonl -o my-tokenizer --vocab-size 8192`
@@ -34,8 +35,12 @@ __all__ = ["OPERATION", "TrainTokenizerConfig", "train_tokenizer"]
 class TrainTokenizerConfig:
     """Settings of tokenizer train."""
 
-    vocab_size: int = option(8192, help="tokens at most, bytes included", unit="tokens", minimum=MINIMUM_VOCABULARY, maximum=1 << 20)
-    min_frequency: int = option(2, help="a pair of tokens that occurs less often is not merged", minimum=1, maximum=1 << 30)
+    vocab_size: int = option(
+        8192, help="tokens at most, bytes included", unit="tokens", minimum=MINIMUM_VOCABULARY, maximum=1 << 20
+    )
+    min_frequency: int = option(
+        2, help="a pair of tokens that occurs less often is not merged", minimum=1, maximum=1 << 30
+    )
     source_dialect: str | None = option(
         None, help="dialect of every input row (default: found row by row)", choices=tuple(DIALECTS), flags=("--from",)
     )

@@ -1,0 +1,1 @@
+"""Tokenising, packing and the shard files on disk."""

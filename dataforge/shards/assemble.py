@@ -23,7 +23,11 @@ BATCH_TOKENS = 1 << 20
 
 
 def packed_rows(
-    tokens: NDArray[np.int32], row_starts: NDArray[np.int64], pieces: Pieces, bins: Bins, batch_tokens: int = BATCH_TOKENS
+    tokens: NDArray[np.int32],
+    row_starts: NDArray[np.int64],
+    pieces: Pieces,
+    bins: Bins,
+    batch_tokens: int = BATCH_TOKENS,
 ) -> Iterator[PackedRows]:
     """Gather the bins in order, some at a time.
 
@@ -38,7 +42,10 @@ def packed_rows(
         done = int(reach[first - 1]) if first else 0
         last = max(first + 1, int(np.searchsorted(reach, done + batch_tokens, side="right")))
         order = bins.order[bins.offsets[first] : bins.offsets[last]]
-        parts = [tokens[begin : begin + length] for begin, length in zip(begins[order].tolist(), lengths[order].tolist(), strict=True)]
+        parts = [
+            tokens[begin : begin + length]
+            for begin, length in zip(begins[order].tolist(), lengths[order].tolist(), strict=True)
+        ]
         marks = np.concatenate(parts)
         ids = np.where(marks < 0, ~marks, marks)
         labels = np.where(marks < 0, np.int32(NOT_TRAINED), marks)

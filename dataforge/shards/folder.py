@@ -40,7 +40,9 @@ class Folder:
         if os.path.lexists(self.path):
             ours = self.path.is_dir() and ((self.path / mark).is_file() or not any(self.path.iterdir()))
             if not ours:
-                raise OutputError(f"exists and holds no {mark}, so it is not replaced", place=path, help="choose another -o")
+                raise OutputError(
+                    f"exists and holds no {mark}, so it is not replaced", place=path, help="choose another -o"
+                )
             if not options.force:
                 raise OutputError("exists already", place=path, help="--force replaces it, or choose another -o")
         self.options = dataclasses.replace(options, forge=options.forge or f"{self.path}.forge")

@@ -5,9 +5,10 @@ Reads and writes nothing. Cost: a few microseconds a record.
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer`
 Python: `messages, tools = messages_of(record)`
 
-The messages are those of the OpenAI dialect, with the arguments of a call as an object (templates print them as JSON),
-reasoning as `reasoning_content`, and each tool result as a message of its own. Where a turn holds what such a message has no
-place for (an image, text behind a call, a call without a name) the row is an error that says so: nothing is left out silently.
+The messages are those of the OpenAI dialect, with the arguments of a call as an object (templates print them as
+JSON), reasoning as `reasoning_content`, and each tool result as a message of its own. Where a turn holds what such a
+message has no place for (an image, text behind a call, a call without a name) the row is an error that says so:
+nothing is left out silently.
 """
 
 from __future__ import annotations

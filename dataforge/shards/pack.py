@@ -1,16 +1,19 @@
 """Decide what goes into which packed row: best-fit-decreasing over all lengths at once.
 
-Reads and writes nothing: lengths in, positions out. Cost: O(n log n); a million rows in about a second, 30 bytes a row.
+Reads and writes nothing: lengths in, positions out. Cost: O(n log n); a million rows in about a second, 30 bytes a
+row.
 
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer --max-length 2048`
 Python: `bins = pack(np.array([5, 3, 2]), 8, seed=0); bins[0]`
 
-A row that fits is one document; a longer one is cut into pieces of `max_length`. Nothing is truncated. The first token of a
-piece has nothing before it to predict it from, so it is never trained: each further piece of a row costs one label.
+A row that fits is one document; a longer one is cut into pieces of `max_length`. Nothing is truncated. The first
+token of a piece has nothing before it to predict it from, so it is never trained: each further piece of a row costs
+one label.
 
-Best fit with decreasing lengths needs at most 11/9 of the fewest bins possible, and on real lengths a fraction of a percent more.
-All documents of one length are placed together, so the work grows with the number of different lengths, not of rows.
-Equal lengths are taken in a random order, and so are the bins and the documents in each: a packed file needs no shuffling.
+Best fit with decreasing lengths needs at most 11/9 of the fewest bins possible, and on real lengths a fraction of a
+percent more. All documents of one length are placed together, so the work grows with the number of different
+lengths, not of rows. Equal lengths are taken in a random order, and so are the bins and the documents in each: a
+packed file needs no shuffling.
 """
 
 from __future__ import annotations

@@ -1,21 +1,22 @@
 """Records to token ids, with a mask that says which of them are trained.
 
-Reads and writes nothing. Cost: about 1 MB of text a second and core; with a template other than `chatml` a few times that,
-and each assistant turn renders its conversation again.
+Reads and writes nothing. Cost: about 1 MB of text a second and core; with a template other than `chatml` a few times
+that, and each assistant turn renders its conversation again.
 
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer --stage sft`
 Python: `Renderer(load_tokenizer("my-tokenizer")).render(record)`
 
-The ids of a conversation are those of `tokenizer.apply_chat_template(messages, tools=tools)`, always. What is trained are the
-answers: for each assistant turn, the text from the end of the rendering of all before it with the generation prompt (which
-is what a model sees when it has to answer) to the end of its own rendering, up to and including the terminator (`<|im_end|>`);
-the line break that a template puts behind the terminator is never generated and not trained. This needs no marks in the template.
+The ids of a conversation are those of `tokenizer.apply_chat_template(messages, tools=tools)`, always. What is
+trained are the answers: for each assistant turn, the text from the end of the rendering of all before it with the
+generation prompt (which is what a model sees when it has to answer) to the end of its own rendering, up to and
+including the terminator (`<|im_end|>`); the line break that a template puts behind the terminator is never generated
+and not trained. This needs no marks in the template.
 
-Where a token holds both the last character of the prompt and the first of the answer, it is trained (note `boundary_merged`).
-A template that rewrites turns once others follow (dropping their reasoning, say) shows the model in training what it will not
-see in use; such rows are errors (`template_not_prefix_stable`). A turn of weight 0, or in a row of weight 0, is not trained.
-A text that spells a special token (`<|im_end|>` typed by a user) becomes that token, as it would in `apply_chat_template`;
-the row carries the note `special_in_text`.
+Where a token holds both the last character of the prompt and the first of the answer, it is trained (note
+`boundary_merged`). A template that rewrites turns once others follow (dropping their reasoning, say) shows the model
+in training what it will not see in use; such rows are errors (`template_not_prefix_stable`). A turn of weight 0, or
+in a row of weight 0, is not trained. A text that spells a special token (`<|im_end|>` typed by a user) becomes that
+token, as it would in `apply_chat_template`; the row carries the note `special_in_text`.
 
 A document is its text and the end-of-text token, all of it trained.
 """
@@ -267,7 +268,9 @@ def _check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise RowError("lone_surrogate", f"half of a surrogate pair in {shorten(text[max(0, error.start - 20) : error.end])!a}") from None
+        raise RowError(
+            "lone_surrogate", f"half of a surrogate pair in {shorten(text[max(0, error.start - 20) : error.end])!a}"
+        ) from None
 
 
 def _document_text(record: Record) -> str:

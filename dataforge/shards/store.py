@@ -1,12 +1,12 @@
 """Shards on disk: a folder of packed rows that `datasets.load_from_disk` opens, with a manifest that says what it is.
 
-Writes `data-00000-of-0000N.arrow` (Arrow streams), `dataset_info.json`, `state.json`, and last `shards.json`: a folder
-without it is unfinished and is refused, and so is one whose data are not those that were written.
-Columns, one packed row each: `input_ids` (int32), `labels` (int32: the id at the same place, or -100 where it is not trained;
+Writes `data-00000-of-0000N.arrow` (Arrow streams), `dataset_info.json`, `state.json`, and last `shards.json`: a
+folder without it is unfinished and is refused, and so is one whose data are not those that were written. Columns,
+one packed row each: `input_ids` (int32), `labels` (int32: the id at the same place, or -100 where it is not trained;
 not shifted), `seq_lengths` (int32: lengths of the documents in the row, which must not attend to each other).
 
-Cost: written in bounded memory at the speed of the disk; read by memory mapping, a row costs about 10 microseconds. Opening
-hashes the files (some GB/s) unless told not to.
+Cost: written in bounded memory at the speed of the disk; read by memory mapping, a row costs about 10 microseconds.
+Opening hashes the files (some GB/s) unless told not to.
 
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer`
 Python: `ids, labels, seq_lengths = open_shards("shards").row(0)`
@@ -104,14 +104,14 @@ def write_shards(
     rows, tokens: how many the batches hold together. manifest: what else `shards.json` is to say.
     """
     files = max(1, -(-tokens // FILE_TOKENS))
-    entries = []
+    entries: list[dict[str, Any]] = []
     for name, count in _write_files(folder, batches, rows, files):
         path = folder / name
         entries.append({"name": name, "rows": count, "bytes": path.stat().st_size, "hash": _hash_file(path)})
     digest = xxh3_128_hexdigest("".join(entry["hash"] for entry in entries).encode())
     # No "features" in the info: datasets takes them from the Arrow schema, in each of its versions by its own names.
     _json(folder / "dataset_info.json", {"citation": "", "description": "", "homepage": "", "license": ""})
-    state = {
+    state: dict[str, Any] = {
         "_data_files": [{"filename": entry["name"]} for entry in entries],
         "_fingerprint": digest[:16],
         "_format_columns": None,
@@ -198,8 +198,15 @@ def open_shards(path: str | Path, *, verify: bool = True) -> Shards:
         raise InputError(f"is of format {schema!r}, and this version reads {SCHEMA!r}", place=str(path))
     for entry in files:
         file = folder / entry["name"]
-        if not file.is_file() or file.stat().st_size != entry["bytes"] or (verify and _hash_file(file) != entry["hash"]):
+        if (
+            not file.is_file()
+            or file.stat().st_size != entry["bytes"]
+            or (verify and _hash_file(file) != entry["hash"])
+        ):
             raise InputError(
                 "is missing, or was changed since it was written", place=str(file), help="make the shards again"
             )
-    return Shards(folder, manifest)
+    try:
+        return Shards(folder, manifest)
+    except (OSError, ValueError) as error:
+        raise InputError(f"holds an Arrow file that cannot be read ({error})", place=str(path)) from error

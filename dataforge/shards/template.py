@@ -1,15 +1,16 @@
 """Chat templates: the built-in `chatml`, and how a tokenizer gets the one it is to use.
 
 Reads a tokenizer folder (or hub id) and, where asked for, a `.jinja` file; writes nothing.
-Cost: opening a tokenizer takes 0.1 to 1 s; rendering with `render_chatml` a few microseconds a turn (Jinja: hundreds).
+Cost: opening a tokenizer takes 0.1 to 1 s; rendering with `render_chatml` a few microseconds a turn (Jinja:
+hundreds).
 
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer --template chatml`
 Python: `tokenizer = load_tokenizer("my-tokenizer", template="chatml")`
 
 `chatml` writes every turn alike, wherever it stands, so that a conversation's rendering only ever grows at its end
-(no turn is rewritten because another one follows it). A turn is `<|im_start|>ROLE\\nTEXT<|im_end|>\\n`; reasoning stands in
-`<think>` tags before the answer, calls in `<tool_call>` tags after it, a tool's answer is a turn of role `tool`,
-and the functions on offer end the first system turn (`developer` is written as `system`).
+(no turn is rewritten because another one follows it). A turn is `<|im_start|>ROLE\\nTEXT<|im_end|>\\n`; reasoning
+stands in `<think>` tags before the answer, calls in `<tool_call>` tags after it, a tool's answer is a turn of role
+`tool`, and the functions on offer end the first system turn (`developer` is written as `system`).
 """
 
 from __future__ import annotations

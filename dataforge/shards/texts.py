@@ -1,7 +1,7 @@
 """The worker task of `tokenizer train`: all text of the rows of a chunk.
 
-Reads the records of a batch; leaves in its payload `texts`, a JSON list: every turn of every row with its reasoning, calls and
-tool results, the functions on offer, and every candidate. Counts `characters`.
+Reads the records of a batch; leaves in its payload `texts`, a JSON list: every turn of every row with its reasoning,
+calls and tool results, the functions on offer, and every candidate. Counts `characters`.
 
 Cost: the speed of reading the rows. CLI: `dataforge tokenizer train corpus.jsonl -o my-tokenizer`
 Python: `texts = texts_of(record)`

@@ -1,10 +1,11 @@
 """The worker task of `shard`: rows of a chunk to tokens, each row kept, dropped by rule, or an error.
 
-Reads the records of a batch; leaves in its payload, for the rows that are kept and in their order:
-`tokens` (int32, all rows end to end: the id where a token is trained, its complement `~id` where it is not),
-`lengths` (int32, tokens a row), `trained` (int32, labels a row has while it stands in one piece), and `tokenizer` (JSON:
-what the manifest says of it, so that only workers have to open it).
-Counts: `tokens_in`, `tokens_masked`, `tokens_dropped`, and rows by note (`special_in_text`, `no_terminator`, `boundary_merged`).
+Reads the records of a batch; leaves in its payload, for the rows that are kept and in their order: `tokens` (int32,
+all rows end to end: the id where a token is trained, its complement `~id` where it is not), `lengths` (int32, tokens
+a row), `trained` (int32, labels a row has while it stands in one piece), and `tokenizer` (JSON: what the manifest
+says of it, so that only workers have to open it).
+Counts: `tokens_in`, `tokens_masked`, `tokens_dropped`, and rows by note (`special_in_text`, `no_terminator`,
+`boundary_merged`).
 
 Cost: about 0.9 million tokens a second and core with the chatml template; memory of one chunk.
 CLI: `dataforge shard in.jsonl -o shards --tokenizer my-tokenizer -j 8`
@@ -103,7 +104,9 @@ class _Chunk:
             batch.drop(index, "too_long", f"{len(ids)} tokens")
         else:
             if "boundary_merged" in rendered.notes:
-                batch.repaired(index, "boundary_merged", "a token holds the end of the prompt and the begin of the answer")
+                batch.repaired(
+                    index, "boundary_merged", "a token holds the end of the prompt and the begin of the answer"
+                )
             self._tokens.append(marked(ids, mask))
             self._trained.append(trained)
             batch.stats["tokens_masked"] += mask.count(0) + mask[0]

@@ -6,13 +6,14 @@ Cost: memory grows with the number of different words, not with the corpus; abou
 CLI: `dataforge tokenizer train corpus.jsonl -o my-tokenizer --vocab-size 8192`
 Python: `train_bpe(["hello world", "你好"], vocab_size=512).save_pretrained("my-tokenizer")`
 
-There is no normaliser and every byte has a token, so decode(encode(text)) == text for any text.
-Words are split as GPT-2 splits them, with three changes: a run of Han characters is a word of its own (so that Chinese text
-does not glue to Latin letters or spaces), digits stand alone (so that a number has one spelling), and line breaks in a row
+There is no normaliser and every byte has a token, so decode(encode(text)) == text for any text. Words are split as
+GPT-2 splits them, with three changes: a run of Han characters is a word of its own (so that Chinese text does not
+glue to Latin letters or spaces), digits stand alone (so that a number has one spelling), and line breaks in a row
 stay together.
 
-Special tokens, in the order of their ids: `<|endoftext|>` ends a document, `<|im_start|>` opens a turn, `<|im_end|>` closes it
-and is the eos token (generation stops there), `<|pad|>` pads. A reader finds the end-of-document token by its name.
+Special tokens, in the order of their ids: `<|endoftext|>` ends a document, `<|im_start|>` opens a turn, `<|im_end|>`
+closes it and is the eos token (generation stops there), `<|pad|>` pads. A reader finds the end-of-document token by
+its name.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ def _untrained() -> Any:
     return tokenizer
 
 
-def train_bpe(texts: Iterable[str], *, vocab_size: int = 8192, min_frequency: int = 2) -> Any:
+def train_bpe(texts: Iterable[str] | Iterable[list[str]], *, vocab_size: int = 8192, min_frequency: int = 2) -> Any:
     """A transformers tokenizer learnt from texts; the same texts in the same order give the same tokenizer.
 
-    vocab_size: tokens at most, all bytes and special tokens included (a small corpus may give fewer).
+    texts: one by one, or in lists. vocab_size: tokens at most, all bytes and special tokens included (a small corpus may give fewer).
     min_frequency: a pair that occurs less often is not merged.
     """
     from tokenizers import pre_tokenizers, trainers

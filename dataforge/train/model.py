@@ -51,6 +51,11 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def _hush() -> None:
+    """No progress bars of transformers: dataforge shows its own, and only on a terminal."""
+    transformers.utils.logging.disable_progress_bar()
+
+
 def load_model(name: str, *, attention: str = "sdpa") -> Any:
     """A causal language model with float32 weights; an adapter folder gives its base model with the adapters on it.
 
@@ -61,7 +66,7 @@ def load_model(name: str, *, attention: str = "sdpa") -> Any:
 
         base = json.loads((Path(name) / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
         return PeftModel.from_pretrained(load_model(base, attention=attention), name)
-    transformers.utils.logging.disable_progress_bar()
+    _hush()
     try:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.float32, attn_implementation=attention, trust_remote_code=False, output_loading_info=True
@@ -168,6 +173,7 @@ def weights_hash(model: Any) -> str:
 
 def save_model(model: Any, tokenizer: Any, folder: Path, *, merge: bool = False) -> None:
     """Write weights (safetensors), config and tokenizer; with adapters only these, unless they are to be merged."""
+    _hush()
     if merge:
         model = model.merge_and_unload()
     is_adapter = hasattr(model, "get_base_model")

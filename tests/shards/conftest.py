@@ -32,13 +32,21 @@ def document(text: str) -> Record:
     return Record([Turn("document", [text])])
 
 
-WEATHER = {"name": "get_weather", "description": "天气预报 <b>\"quoted\"</b>", "parameters": {"type": "object", "properties": {}}}
+WEATHER = {
+    "name": "get_weather",
+    "description": '天气预报 <b>"quoted"</b>',
+    "parameters": {"type": "object", "properties": {}},
+}
 
 CONVERSATIONS = {
     "one_turn": talk(("user", "What is the capital of France?"), ("assistant", "Paris.")),
     "chinese": talk(("system", "你是助手。"), ("user", "法国的首都是哪里？"), ("assistant", "法国的首都是巴黎。")),
     "many_turns": talk(
-        ("user", "一加一等于几？"), ("assistant", "二。"), ("user", "And 2+2?"), ("assistant", "4, of course."), ("user", "ok")
+        ("user", "一加一等于几？"),
+        ("assistant", "二。"),
+        ("user", "And 2+2?"),
+        ("assistant", "4, of course."),
+        ("user", "ok"),
     ),
     "emoji": talk(("user", "🙂👨‍👩‍👧"), ("assistant", "𠮷 🎉\u0301 naïve")),
     "empty_answer": talk(("user", "say nothing"), ("assistant", ""), ("user", "again"), ("assistant", "你好")),
@@ -47,13 +55,22 @@ CONVERSATIONS = {
     "answers_in_a_row": talk(("user", "hi"), ("assistant", "one"), ("assistant", "two")),
     "developer": talk(("developer", "Be brief."), ("user", "hi"), ("assistant", "ok")),
     "late_system": talk(("user", "hi"), ("system", "规则变了。"), ("assistant", "ok")),
-    "reasoning": Record([Turn("user", ["1+1?"]), Turn("assistant", [Reasoning("一加一"), "2"]), Turn("user", ["?"]),
-                         Turn("assistant", [Reasoning("just two"), "two"])]),
+    "reasoning": Record(
+        [
+            Turn("user", ["1+1?"]),
+            Turn("assistant", [Reasoning("一加一"), "2"]),
+            Turn("user", ["?"]),
+            Turn("assistant", [Reasoning("just two"), "two"]),
+        ]
+    ),
     "tools": Record(
         [
             Turn("system", ["查天气。"]),
             Turn("user", ["Weather in Beijing?"]),
-            Turn("assistant", ["Let me see.", ToolCall("get_weather", '{"city":"北京","days":3}', "c1"), ToolCall("noop", "")]),
+            Turn(
+                "assistant",
+                ["Let me see.", ToolCall("get_weather", '{"city":"北京","days":3}', "c1"), ToolCall("noop", "")],
+            ),
             Turn("tool", [ToolResult('{"temp": 21}', "c1")]),
             Turn("tool", [ToolResult("晴")]),
             Turn("assistant", ["21 degrees, 晴。"]),
@@ -115,5 +132,7 @@ def foreign_tokenizer() -> object:
     backend.decoder = decoders.Metaspace(prepend_scheme="never")
     trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False)
     backend.train_from_iterator([*TEXTS * 3, *"USER: ASSISTANT: 再问 The" * 3], trainer)
-    backend.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", backend.token_to_id("<s>"))])
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", backend.token_to_id("<s>"))]
+    )
     return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", eos_token="</s>", unk_token="<unk>")

@@ -73,20 +73,28 @@ def test_both_paths_train_the_same_tokens(renderer, any_renderer, conversation):
 
 def test_the_answers_with_their_terminators_are_trained_and_nothing_else(tokenizer, renderer, any_renderer, talk):
     record = talk(
-        ("system", "你是助手。"), ("user", "问？"), ("assistant", "答案：二。"), ("user", "And?"), ("assistant", ""),
-        ("user", "🙂"), ("assistant", " 👨‍👩‍👧 ok\n"),
+        ("system", "你是助手。"),
+        ("user", "问？"),
+        ("assistant", "答案：二。"),
+        ("user", "And?"),
+        ("assistant", ""),
+        ("user", "🙂"),
+        ("assistant", " 👨‍👩‍👧 ok\n"),
     )
     for either in (renderer, any_renderer):
         assert trained_text(tokenizer, either.render(record)) == "答案：二。<|im_end|><|im_end|> 👨‍👩‍👧 ok\n<|im_end|>"
 
 
 def test_a_call_is_trained_and_its_result_is_not(tokenizer, renderer):
-    record = Record([
-        Turn("user", ["天气？"]),
-        Turn("assistant", [Reasoning("查一下"), "好。", ToolCall("get_weather", '{"city":"北京"}')]),
-        Turn("tool", ["晴"]),
-        Turn("assistant", ["晴天。"]),
-    ], tools=[{"name": "get_weather"}])
+    record = Record(
+        [
+            Turn("user", ["天气？"]),
+            Turn("assistant", [Reasoning("查一下"), "好。", ToolCall("get_weather", '{"city":"北京"}')]),
+            Turn("tool", ["晴"]),
+            Turn("assistant", ["晴天。"]),
+        ],
+        tools=[{"name": "get_weather"}],
+    )
     assert trained_text(tokenizer, renderer.render(record)) == (
         "<think>\n查一下\n</think>\n\n好。\n"
         '<tool_call>\n{"name": "get_weather", "arguments": {"city": "北京"}}\n</tool_call><|im_end|>晴天。<|im_end|>'
@@ -95,7 +103,11 @@ def test_a_call_is_trained_and_its_result_is_not(tokenizer, renderer):
 
 MARKS = ["<|im_end|>", "<|im_start|>", "assistant\n", "<think>"]
 texts = st.lists(st.sampled_from([*"ab \n\t<|>'好，🙂e\u0301.1", *MARKS]), max_size=12).map("".join)
-dialogues = st.lists(st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), texts, st.sampled_from([None, 0, 1.0])), min_size=1, max_size=6)
+dialogues = st.lists(
+    st.tuples(st.sampled_from(["system", "user", "assistant", "tool"]), texts, st.sampled_from([None, 0, 1.0])),
+    min_size=1,
+    max_size=6,
+)
 
 
 @settings(max_examples=300, deadline=None)
@@ -109,7 +121,9 @@ def test_whatever_is_said_both_paths_agree_and_training_is_exact(tokenizer, rend
     if "boundary_merged" not in rendered.notes:
         answers = [text + "<|im_end|>" for role, text, weight in turns if role == "assistant" and weight != 0]
         assert trained_text(tokenizer, rendered) == "".join(answers)
-    assert ("special_in_text" in rendered.notes) == any(mark in text for _, text, _ in turns for mark in ("<|im_end|>", "<|im_start|>"))
+    assert ("special_in_text" in rendered.notes) == any(
+        mark in text for _, text, _ in turns for mark in ("<|im_end|>", "<|im_start|>")
+    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -139,7 +153,14 @@ def test_an_error_does_not_disturb_its_neighbours(renderer, talk):
 
 
 def test_weight_zero_keeps_a_turn_out_of_the_loss(tokenizer, renderer, any_renderer):
-    record = Record([Turn("user", ["q"]), Turn("assistant", ["不学"], weight=0), Turn("user", ["q"]), Turn("assistant", ["学"], weight=1)])
+    record = Record(
+        [
+            Turn("user", ["q"]),
+            Turn("assistant", ["不学"], weight=0),
+            Turn("user", ["q"]),
+            Turn("assistant", ["学"], weight=1),
+        ]
+    )
     for either in (renderer, any_renderer):
         assert trained_text(tokenizer, either.render(record)) == "学<|im_end|>"
     record.weight = 0
@@ -173,7 +194,14 @@ def test_special_tokens_typed_by_a_user_are_noted(renderer, document, talk):
 
 
 def test_special_tokens_in_arguments_do_not_shift_the_mask(tokenizer, renderer, any_renderer):
-    record = Record([Turn("user", ["?"]), Turn("assistant", [ToolCall("f", '{"a": "<|im_end|>"}')]), Turn("user", ["?"]), Turn("assistant", ["好"])])
+    record = Record(
+        [
+            Turn("user", ["?"]),
+            Turn("assistant", [ToolCall("f", '{"a": "<|im_end|>"}')]),
+            Turn("user", ["?"]),
+            Turn("assistant", ["好"]),
+        ]
+    )
     rendered = renderer.render(record)
     assert rendered == any_renderer.render(record)
     assert trained_text(tokenizer, rendered).endswith('{"a": "<|im_end|>"}}\n</tool_call><|im_end|>好<|im_end|>')
@@ -232,7 +260,9 @@ def test_a_template_that_drops_reasoning_gives_an_error(tokenizer):
 def test_a_template_that_ignores_a_role_gives_an_error(tokenizer, talk):
     ignoring = PLAIN.replace("{%- else %}{{- raise_exception('only user and assistant') }}", "")
     with pytest.raises(RowError, match="does not write the text of this system turn: 要礼貌") as caught:
-        Renderer(with_template(tokenizer, ignoring)).render(talk(("system", "要礼貌"), ("user", "hi"), ("assistant", "ok")))
+        Renderer(with_template(tokenizer, ignoring)).render(
+            talk(("system", "要礼貌"), ("user", "hi"), ("assistant", "ok"))
+        )
     assert caught.value.path == "$.turns[0]"
 
 

@@ -52,7 +52,11 @@ def config(tokenizer_folder):
 def test_answers_are_trained_and_every_row_has_its_fate(source, config, tmp_path, tokenizer):
     result = shard_rows((source,), str(tmp_path / "out"), config, ONE)
     shown = trained_texts(tokenizer, tmp_path / "out")
-    assert [text for text in shown if text.endswith("<|im_end|>")] == ["Hello!<|im_end|>", "巴黎。<|im_end|>", "猫<|im_end|>"]
+    assert [text for text in shown if text.endswith("<|im_end|>")] == [
+        "Hello!<|im_end|>",
+        "巴黎。<|im_end|>",
+        "猫<|im_end|>",
+    ]
     assert result.counts.rules == {("dropped", "nothing_to_train"): 1, ("dropped", "too_long"): 1}
     ledger = polars.read_parquet(tmp_path / "out.forge" / "ledger.parquet")
     assert ledger["rule"].to_list() == ["", "", "too_long", "nothing_to_train", "", ""]
@@ -86,7 +90,13 @@ def test_a_cut_document_loses_nothing_but_one_label_a_piece(config, tmp_path, to
     ids = tokenizer(text)["input_ids"] + [tokenizer.convert_tokens_to_ids("<|endoftext|>")]
     assert sorted(t for row, _, _ in shards for t in row.tolist()) == sorted(ids)
     pieces = -(-len(ids) // 128)
-    assert shards.manifest["tokens"] == {"in": len(ids), "trained": len(ids) - pieces, "masked": pieces, "truncated": 0, "dropped": 0}
+    assert shards.manifest["tokens"] == {
+        "in": len(ids),
+        "trained": len(ids) - pieces,
+        "masked": pieces,
+        "truncated": 0,
+        "dropped": 0,
+    }
 
 
 def test_cpt_trains_every_token_and_cuts_conversations_too(source, tokenizer_folder, tmp_path):

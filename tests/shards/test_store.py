@@ -50,9 +50,13 @@ def test_what_is_written_is_what_is_read(folder):
     for ids, labels, lengths in shards:
         assert ids.dtype == labels.dtype == lengths.dtype == np.int32
         assert lengths.sum() == len(ids) == len(labels) <= 32
-        for part, label in zip(np.split(ids, np.cumsum(lengths)[:-1]), np.split(labels, np.cumsum(lengths)[:-1]), strict=True):
+        for part, label in zip(
+            np.split(ids, np.cumsum(lengths)[:-1]), np.split(labels, np.cumsum(lengths)[:-1]), strict=True
+        ):
             found.append((part.tolist(), label.tolist()))
-    expected = [(ids, [-100] + [i if bit else -100 for i, bit in zip(ids[1:], mask[1:], strict=True)]) for ids, mask in ROWS]
+    expected = [
+        (ids, [-100] + [i if bit else -100 for i, bit in zip(ids[1:], mask[1:], strict=True)]) for ids, mask in ROWS
+    ]
     assert sorted(found) == sorted(expected)
     assert shards.manifest["说明"] == "测试"
 
@@ -105,14 +109,20 @@ def test_a_folder_without_its_manifest_is_refused(folder):
 
 
 def test_changed_data_are_refused(folder):
-    path = folder / "data-00001-of-00003.arrow"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
+    needle = np.array([201, 202, 203], dtype=np.int32).tobytes()
+    path = next(file for file in sorted(folder.glob("*.arrow")) if needle in file.read_bytes())
+    path.write_bytes(path.read_bytes().replace(needle, needle[::-1]))
     with pytest.raises(InputError, match="changed since it was written") as caught:
         open_shards(folder)
     assert caught.value.place == str(path)
     assert len(open_shards(folder, verify=False)) > 0
+
+
+def test_a_file_that_is_no_arrow_is_refused_even_unverified(folder):
+    path = folder / "data-00000-of-00003.arrow"
+    path.write_bytes("坏".encode() * (path.stat().st_size // 3) + b"x" * (path.stat().st_size % 3))
+    with pytest.raises(InputError, match="cannot be read"):
+        open_shards(folder, verify=False)
 
 
 def test_cut_data_are_refused_even_unverified(folder):
@@ -164,5 +174,7 @@ def test_packing_loses_no_token_and_adds_none(rows, max_length, batch_tokens):
     assert packed == count
     expected = []
     for ids, mask in given_rows:
-        expected += [(i, i if bit and k % max_length else -100) for k, (i, bit) in enumerate(zip(ids, mask, strict=True))]
+        expected += [
+            (i, i if bit and k % max_length else -100) for k, (i, bit) in enumerate(zip(ids, mask, strict=True))
+        ]
     assert sorted(seen) == sorted(expected)

@@ -12,7 +12,12 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
 @settings(max_examples=400, deadline=None)
-@given(texts | st.sampled_from(["你好，世界！\n", " \u3000 全角　空格", "ﬁ é e\u0301 𠮷 👨‍👩‍👧", "<|im_end|> x", "\r\n\x00\x7f", "'s ' 'S"]))
+@given(
+    texts
+    | st.sampled_from(
+        ["你好，世界！\n", " \u3000 全角　空格", "ﬁ é e\u0301 𠮷 👨‍👩‍👧", "<|im_end|> x", "\r\n\x00\x7f", "'s ' 'S"]
+    )
+)
 def test_decoding_gives_back_any_text(tokenizer, text):
     assert tokenizer.decode(tokenizer(text, add_special_tokens=False)["input_ids"]) == text
 
@@ -23,7 +28,10 @@ def test_it_learns_words_of_both_languages(tokenizer):
 
 
 def test_han_digits_and_words_stand_apart(tokenizer):
-    pieces = [part for part, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str("在2024年用Python写 代码，it's ok")]
+    pieces = [
+        part
+        for part, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str("在2024年用Python写 代码，it's ok")
+    ]
     as_text = [tokenizer.backend_tokenizer.decoder.decode([piece]) for piece in pieces]
     assert as_text == ["在", "2", "0", "2", "4", "年用", "Python", "写", " ", "代码", "，", "it", "'s", " ok"]
 
