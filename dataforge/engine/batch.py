@@ -10,6 +10,7 @@ Python: `batch = Batch(chunk); task(batch); result = batch.result()`
 from __future__ import annotations
 
 import base64
+import bisect
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -128,6 +129,7 @@ class Batch:
         self._lines: list[int] = []
         self.ids: list[bytes] = []
         self._exact: frozenset[int] = frozenset()
+        self._starts: list[int] = []
         self._split(chunk.read())
 
     def _split(self, data: bytes) -> None:
@@ -154,20 +156,22 @@ class Batch:
 
     def _find_exact(self, data: bytes) -> None:
         """Note the rows whose numbers orjson might round."""
-        line, seen = self.chunk.line, 0
-        risky = set()
-        for place in jsontext.may_round(data):
+        places = jsontext.may_round(data)
+        if not places:
+            return
+        if self.chunk.kind != "lines":
+            self._exact = frozenset(bisect.bisect_right(self._starts, place) - 1 for place in places)
+            return
+        line, seen, numbers = 0, 0, set()
+        for place in places:
             line += data.count(b"\n", seen, place)
             seen = place
-            risky.add(line)
-        if not risky:
-            return
-        if self.chunk.kind == "lines" and not self._lines:
-            self._exact = frozenset(number - self.chunk.line for number in risky)
-        elif self.chunk.kind == "lines" and self.chunk.lines is None:
-            self._exact = frozenset(row for row, number in enumerate(self._lines) if number in risky)
+            numbers.add(line)
+        if self._lines and self.chunk.lines is None:  # blank lines were left out
+            first = self.chunk.line
+            self._exact = frozenset(row for row, number in enumerate(self._lines) if number - first in numbers)
         else:
-            self._exact = frozenset(range(self.n_in))  # values span lines: let each row be looked at
+            self._exact = frozenset(numbers)
 
     def _split_json(self, data: bytes) -> list[bytes]:
         starts, ends = scan.split_values(data, commas=self.chunk.kind == "array")
@@ -183,6 +187,7 @@ class Batch:
             seen = start + lead
             rows.append(row.strip())
             lines.append(line)
+            self._starts.append(start)
         self._lines = lines
         return rows
 

@@ -139,7 +139,14 @@ def write(record: Record, options: Spelling) -> dict[str, Any]:
     turns = record.turns
     layout = record.layout
     if layout is None or layout["dialect"] != NAME:
-        conversations = [_plain(record, index) for index in range(len(turns))]
+        conversations = []
+        for index, turn in enumerate(turns):
+            parts = turn.parts
+            bare = turn.weight is None and turn.name is None and turn.extras is None
+            if bare and len(parts) == 1 and type(parts[0]) is str and turn.role in SPELLED:
+                conversations.append({"from": SPELLED[turn.role], "value": parts[0]})
+            else:
+                conversations.append(_plain(record, index))
         fields: dict[str, Any] = {"conversations": conversations}
         if record.tools is not None:
             fields["tools"] = jsontext.encode(record.tools).decode()

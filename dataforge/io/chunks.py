@@ -97,6 +97,11 @@ class Reading:
         while self.read(CHUNK_BYTES):
             pass
 
+    def close(self) -> None:
+        """Close the file; standard input stays open."""
+        if self._file is not sys.stdin.buffer:
+            self._file.close()
+
     @property
     def hash(self) -> str:
         """`xxh3-128:` and 32 hexadecimal digits."""

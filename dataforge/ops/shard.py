@@ -182,7 +182,7 @@ def _lines(manifest: dict[str, Any], notes: dict[str, int], output: str | None) 
     lines = [
         f"{tokens['in']:,} tokens in = {tokens['trained']:,} trained + {tokens['masked']:,} masked "
         f"+ {tokens['truncated']:,} truncated + {tokens['dropped']:,} dropped",
-        f"{manifest['documents']:,} documents in {manifest['rows']:,} packed rows of {manifest['max_length']:,} tokens, "
+        f"{manifest['documents']:,} documents in {manifest['rows']:,} rows of up to {manifest['max_length']:,} tokens, "
         f"{manifest['packing_efficiency']:.2%} full -> {output}",
     ]
     if notes.get("special_in_text"):

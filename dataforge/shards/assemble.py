@@ -1,4 +1,4 @@
-"""Packed rows from tokens on disk: documents gathered bin by bin, labels made, the token law checked.
+"""Packed rows from tokens on disk: documents gathered bin by bin, and labels made.
 
 Reads the marked tokens of all rows (a memory map); yields batches of packed rows for `write_shards`.
 Cost: memory of one batch (about 1 M tokens); the speed of random reads of whole documents.

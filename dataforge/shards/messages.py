@@ -26,6 +26,9 @@ __all__ = ["Message", "messages_of", "messages_with_turns"]
 
 Message = dict[str, Any]
 
+MEDIA_LISTS = ("images", "videos", "audios")
+"""Keys of a row that hold files which its text points to with placeholders."""
+
 
 def messages_of(record: Record) -> tuple[list[Message], list[Any] | None]:
     """(messages, tools) of a conversation, ready for `apply_chat_template(messages, tools=tools)`.
@@ -44,6 +47,9 @@ def messages_with_turns(record: Record) -> tuple[list[Message], list[int], list[
             "a row with several answers (preference data) is no conversation",
             help="convert it to one answer per row first",
         )
+    lists = [name for name in MEDIA_LISTS if record.extras and record.extras.get(name)]
+    if lists:
+        raise RowError("has_media", "the row belongs to images, audio or video; shards hold text", path=f"$.{lists[0]}")
     messages: list[Message] = []
     origin: list[int] = []
     for index, turn in enumerate(record.turns):

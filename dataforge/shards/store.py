@@ -182,8 +182,8 @@ def _column(array: Any) -> tuple[NDArray[Any], NDArray[Any]]:
 def open_shards(path: str | Path, *, verify: bool = True) -> Shards:
     """Open a folder that `shard` wrote.
 
-    verify: hash the files and compare them with the manifest. Raises InputError if the folder is no complete shard folder
-    or its data were changed.
+    verify: hash the files and compare them with the manifest. Raises InputError if the folder is no complete shard
+    folder or its data were changed.
     """
     folder = Path(path)
     if not (folder / MANIFEST).is_file():

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from dataforge.shards.template import CHATML, END_OF_TEXT, PAD, TURN_END, TURN_START
+from dataforge.shards.chatml import CHATML, END_OF_TEXT, PAD, TURN_END, TURN_START
 
 __all__ = ["MINIMUM_VOCABULARY", "SPECIAL_TOKENS", "WORD_PATTERN", "train_bpe"]
 
@@ -65,7 +65,8 @@ def _untrained() -> Any:
 def train_bpe(texts: Iterable[str] | Iterable[list[str]], *, vocab_size: int = 8192, min_frequency: int = 2) -> Any:
     """A transformers tokenizer learnt from texts; the same texts in the same order give the same tokenizer.
 
-    texts: one by one, or in lists. vocab_size: tokens at most, all bytes and special tokens included (a small corpus may give fewer).
+    texts: one by one, or in lists.
+    vocab_size: tokens at most, all bytes and special tokens included (a small corpus may give fewer).
     min_frequency: a pair that occurs less often is not merged.
     """
     from tokenizers import pre_tokenizers, trainers

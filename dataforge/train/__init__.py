@@ -1,0 +1,1 @@
+"""The trainer: one loop, a loss for each stage, and what measures and uses the models it makes."""

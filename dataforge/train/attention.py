@@ -1,15 +1,15 @@
 """Attention that never crosses a document, without a mask: the key to fast and exact packing on a CPU.
 
-Reads and writes nothing. Cost: the sum over documents of length squared, instead of the square of the row's length; a packed
-row of 1,024 tokens with a mask spends 23 % of a step of a 5 M-parameter model on what this leaves out.
+Reads and writes nothing. Cost: the sum over documents of length squared, instead of the square of the row's length; a
+packed row of 1,024 tokens with a mask spends 23 % of a step of a 5 M-parameter model on what this leaves out.
 
 CLI: `dataforge train sft shards -o tuned --model my-model --attention documents`
 Python: `model.set_attn_implementation("documents")`, then call it through `dataforge.train.packed.forward_packed`
 
-Importing this module registers the implementation `documents` with transformers. All other layers see one row of tokens
-and waste nothing on padding; only attention splits the row at `document_lengths`, which `forward_packed` passes down.
-Supported: grouped key/value heads, sliding windows, attention dropout and score soft-capping (Gemma 2). A model that asks
-for anything else (sinks, position biases, chunks) is refused by name, and never computed wrongly.
+Importing this module registers the implementation `documents` with transformers. All other layers see one row of
+tokens and waste nothing on padding; only attention splits the row at `document_lengths`, which `forward_packed`
+passes down. Supported: grouped key/value heads, sliding windows, attention dropout and score soft-capping (Gemma 2).
+A model that asks for anything else (sinks, position biases, chunks) is refused by name, and never computed wrongly.
 """
 
 from __future__ import annotations
@@ -77,7 +77,13 @@ def _allowed(length: int, window: int | None, device: torch.device) -> torch.Ten
 
 
 def _softcapped(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, dropout: float, scaling: float | None, window: int | None, cap: float
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    dropout: float,
+    scaling: float | None,
+    window: int | None,
+    cap: float,
 ) -> torch.Tensor:
     """Attention whose scores are cap * tanh(score / cap), which the fused kernels do not have."""
     scores = torch.matmul(q, k.transpose(2, 3)) * (q.size(-1) ** -0.5 if scaling is None else scaling)

@@ -1,9 +1,10 @@
 """Checkpoints: everything a run needs to go on bit for bit, as safetensors and JSON.
 
-A checkpoint is the folder `step-00000010/` with `weights.safetensors` (trained parameters), `optimizer.safetensors` (AdamW
-moments and step counts, by parameter name) and `checkpoint.json` (the cursor). It is written under another name and renamed when
-it is complete, so that a killed run leaves no half checkpoint that could be taken for a whole one. The last two are kept.
-Random numbers need no state here: those of a step are drawn from (seed, step), as is the order of the rows.
+A checkpoint is the folder `step-00000010/` with `weights.safetensors` (trained parameters), `optimizer.safetensors`
+(AdamW moments and step counts, by parameter name) and `checkpoint.json` (the cursor). It is written under another
+name and renamed when it is complete, so that a killed run leaves no half checkpoint that could be taken for a whole
+one. The last two are kept. Random numbers need no state here: those of a step are drawn from (seed, step), as is the
+order of the rows.
 
 Cost: 12 bytes of disk a trained parameter, at the speed of the disk.
 
@@ -38,7 +39,9 @@ def _trained(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
-def save_checkpoint(folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, cursor: Mapping[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer, cursor: Mapping[str, Any]
+) -> None:
     """Write a checkpoint of `cursor["step"]` into `folder`, and remove all but the last two."""
     final = folder / f"step-{cursor['step']:08d}"
     partial = folder / f"{final.name}.partial"

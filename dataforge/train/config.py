@@ -5,8 +5,9 @@ Reads and writes nothing; imports neither torch nor transformers, so that `--hel
 CLI: `dataforge train sft shards -o tuned --model my-model --epochs 2`
 Python: `TrainConfig(model="my-model", epochs=2)`
 
-An optimiser step takes as many whole packed rows as fit in `tokens_per_step`, and every supervised token of the step weighs
-the same, however the rows are spread over micro-batches: the gradient is that of (sum of losses) / (supervised tokens).
+An optimiser step takes as many whole packed rows as fit in `tokens_per_step`, and every supervised token of the step
+weighs the same, however the rows are spread over micro-batches: the gradient is that of (sum of losses) / (supervised
+tokens).
 """
 
 from __future__ import annotations
@@ -33,9 +34,14 @@ class TrainConfig:
     tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)")
     template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
     max_length: int = option(2048, help="length of a packed row", unit="tokens", minimum=8, maximum=1 << 20)
-    tokens_per_step: int = option(4096, help="most tokens in an optimiser step (whole rows, at least one)", unit="tokens", minimum=1)
+    tokens_per_step: int = option(
+        4096, help="most tokens in an optimiser step (whole rows, at least one)", unit="tokens", minimum=1
+    )
     micro_tokens: int = option(
-        4096, help="most tokens in one forward pass (whole rows, at least one); less needs less memory", unit="tokens", minimum=1
+        4096,
+        help="most tokens in one forward pass (whole rows, at least one); less needs less memory",
+        unit="tokens",
+        minimum=1,
     )
     learning_rate: float = option(2e-5, help="peak learning rate; cosine down to 0", minimum=0.0, maximum=1.0)
     warmup: float = option(0.03, help="share of the steps in which the learning rate rises", minimum=0.0, maximum=1.0)
@@ -43,29 +49,45 @@ class TrainConfig:
     max_grad_norm: float = option(1.0, help="clip the gradient to this norm; 0 does not clip", minimum=0.0)
     epochs: int = option(1, help="times to see every row", minimum=1, maximum=10000)
     max_steps: int | None = option(None, help="stop after N steps, however many epochs that is", minimum=1)
-    lora_r: int | None = option(None, help="train LoRA adapters of this rank instead of all weights", minimum=1, maximum=4096)
+    lora_r: int | None = option(
+        None, help="train LoRA adapters of this rank instead of all weights", minimum=1, maximum=4096
+    )
     lora_alpha: float | None = option(None, help="LoRA scale (default: twice the rank)", minimum=0.0)
     lora_dropout: float = option(0.0, help="dropout before the adapters", minimum=0.0, maximum=1.0)
-    lora_targets: tuple[str, ...] = option((), help="names of the layers that get adapters (default: all linear layers)")
+    lora_targets: tuple[str, ...] = option(
+        (), help="names of the layers that get adapters (default: all linear layers)"
+    )
     merge: bool = option(False, help="merge the adapters into the weights and save a whole model")
     eval: tuple[str, ...] = option((), help="files to measure the loss on before and after training")
     save_every: int | None = option(None, help="write a checkpoint every N steps (the last two are kept)", minimum=1)
-    attention: str = option("auto", help="how attention is computed; auto is documents on a CPU, sdpa elsewhere", choices=ATTENTIONS)
+    attention: str = option(
+        "auto", help="how attention is computed; auto is documents on a CPU, sdpa elsewhere", choices=ATTENTIONS
+    )
     precision: str = option(
-        "auto", help="arithmetic of the forward pass; weights are float32 always; auto is bfloat16 on a GPU", choices=PRECISIONS
+        "auto",
+        help="arithmetic of the forward pass; weights are float32 always; auto is bfloat16 on a GPU",
+        choices=PRECISIONS,
     )
     gradient_checkpointing: bool = option(False, help="compute activations twice and keep fewer of them")
-    threads: int | None = option(None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024)
-    shards: str | None = option(None, help="folder to keep the shards made from plain rows in (default: inside OUT.forge)")
+    threads: int | None = option(
+        None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024
+    )
+    shards: str | None = option(
+        None, help="folder to keep the shards made from plain rows in (default: inside OUT.forge)"
+    )
 
     def __post_init__(self) -> None:
         check(self)
         if (self.model is None) == (self.init is None):
-            raise UsageError("one of --model and --init is needed", help="--model tunes a model, --init starts from random weights")
+            raise UsageError(
+                "one of --model and --init is needed", help="--model tunes a model, --init starts from random weights"
+            )
         if self.init is not None and self.tokenizer is None:
             raise UsageError("--init needs --tokenizer", help="`dataforge tokenizer train` makes one")
         if self.init is not None and self.lora_r is not None:
-            raise UsageError("--lora-r: adapters on random weights learn nothing useful", help="leave --lora-r out, or give --model")
+            raise UsageError(
+                "--lora-r: adapters on random weights learn nothing useful", help="leave --lora-r out, or give --model"
+            )
         if self.merge and self.lora_r is None:
             raise UsageError("--merge: there are no adapters to merge without --lora-r")
 

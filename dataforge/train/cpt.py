@@ -1,13 +1,13 @@
 """`train cpt`: go on with pre-training on documents; the loss is on all tokens.
 
-Reads a folder of `dataforge shard --stage cpt`, or rows of any dialect (which are sharded first); writes a model folder.
-Cost: 16 bytes of memory a parameter (LoRA: 4, and 16 for each of its own), and the time of the model.
+Reads a folder of `dataforge shard --stage cpt`, or rows of any dialect (which are sharded first); writes a model
+folder. Cost: 16 bytes of memory a parameter (LoRA: 4, and 16 for each of its own), and the time of the model.
 
 CLI: `dataforge train cpt corpus.jsonl -o continued --model my-model --eval general.jsonl`
 Python: `dataforge.train_cpt("corpus.jsonl", "continued", model="my-model", eval=["general.jsonl"])`
 
-Documents in a packed row do not see each other. Files named with `--eval` are measured before and after: the domain shows what
-was learned, a general file what was forgotten.
+Documents in a packed row do not see each other. Files named with `--eval` are measured before and after: the domain
+shows what was learned, a general file what was forgotten.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def prompt_ids(tokenizer: Any, record: Record) -> list[int]:
 
 
 def stop_ids(tokenizer: Any, model: Any) -> set[int]:
-    """The tokens that end an answer: eos of tokenizer and model, end of text, and what the template ends an answer with."""
+    """The tokens that end an answer: eos of tokenizer and model, end of text, and the template's own end of a turn."""
     stops = {end_of_text_id(tokenizer)}
     known = getattr(getattr(base_model(model), "generation_config", None), "eos_token_id", None)
     for value in (tokenizer.eos_token_id, *(known if isinstance(known, list) else [known])):
@@ -60,7 +60,14 @@ def stop_ids(tokenizer: Any, model: Any) -> set[int]:
 
 
 def decode(
-    model: Any, prompts: Sequence[list[int]], sampling: Sampling, *, stop: set[int], pad: int, batch_size: int = 8, seed: int = 0
+    model: Any,
+    prompts: Sequence[list[int]],
+    sampling: Sampling,
+    *,
+    stop: set[int],
+    pad: int,
+    batch_size: int = 8,
+    seed: int = 0,
 ) -> Iterator[list[int]]:
     """The answer to each prompt, in order, without the token that ended it.
 
@@ -74,7 +81,9 @@ def decode(
 
 
 @torch.no_grad()
-def _decode_batch(model: Any, prompts: Sequence[list[int]], sampling: Sampling, stop: set[int], pad: int) -> list[list[int]]:
+def _decode_batch(
+    model: Any, prompts: Sequence[list[int]], sampling: Sampling, stop: set[int], pad: int
+) -> list[list[int]]:
     device = base_model(model).get_input_embeddings().weight.device
     width = max(len(ids) for ids in prompts)
     ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=device)

@@ -5,8 +5,8 @@ Reads rows of any dialect or shards, and a model; writes nothing. Cost: a third 
 CLI: `dataforge eval domain.jsonl general.jsonl --model tuned`
 Python: `dataforge.eval(["domain.jsonl"], model="tuned").data[0]["loss"]`
 
-Conversations are measured on their answers, documents on all their tokens. Perplexity is exp(loss); bits per byte does not
-depend on the tokenizer. The figures are the same for every batch size, packed or not.
+Conversations are measured on their answers, documents on all their tokens. Perplexity is exp(loss); bits per byte
+does not depend on the tokenizer. The figures are the same for every batch size, packed or not.
 """
 
 from __future__ import annotations
@@ -31,12 +31,21 @@ class EvalConfig:
     tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)")
     template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
     max_length: int | None = option(
-        None, help="cut documents, and leave out conversations, above this (default: the model's limit)", unit="tokens", minimum=2
+        None,
+        help="cut documents, and leave out conversations, above this (default: the model's limit)",
+        unit="tokens",
+        minimum=2,
     )
-    batch_tokens: int = option(4096, help="tokens in one forward pass; changes memory and speed only", unit="tokens", minimum=1)
-    attention: str = option("auto", help="how attention is computed; auto is documents on a CPU, sdpa elsewhere", choices=ATTENTIONS)
+    batch_tokens: int = option(
+        4096, help="tokens in one forward pass; changes memory and speed only", unit="tokens", minimum=1
+    )
+    attention: str = option(
+        "auto", help="how attention is computed; auto is documents on a CPU, sdpa elsewhere", choices=ATTENTIONS
+    )
     precision: str = option("auto", help="arithmetic; auto is bfloat16 on a GPU, float32 elsewhere", choices=PRECISIONS)
-    threads: int | None = option(None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024)
+    threads: int | None = option(
+        None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -93,8 +102,12 @@ def _table(scores: list[dict[str, Any]]) -> list[str]:
             f"  {score['tokens']:11,}  {score['documents']:9,}"
         )
         if score["too_long"]:
-            lines.append(f"  {score['too_long']:,} conversations of {score['file']} are longer than the model reads; they are left out")
+            lines.append(
+                f"  {score['too_long']:,} conversations of {score['file']} are left out: longer than the model reads"
+            )
     return lines
 
 
-OPERATION = Operation(name="eval", config=EvalConfig, run=evaluate, output="none", options=("json", "quiet"), prints=True)
+OPERATION = Operation(
+    name="eval", config=EvalConfig, run=evaluate, output="none", options=("json", "quiet"), prints=True
+)

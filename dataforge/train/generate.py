@@ -1,13 +1,14 @@
 """`generate`: answers of a model to prompts, as rows.
 
-Reads prompts from `--prompt` or from the rows of a file, and a model; writes a row for each (openai messages; `text` with
-`--raw`). Cost: a forward pass per token and batch.
+Reads prompts from `--prompt` or from the rows of a file, and a model; writes a row for each (openai messages; `text`
+with `--raw`). Cost: a forward pass per token and batch.
 
 CLI: `dataforge generate --model tuned --prompt "How is green tea brewed?"`
 Python: `dataforge.generate("questions.jsonl", "answers.jsonl", model="tuned", max_new_tokens=128)`
 
-From a row everything up to the last answer is taken, that answer is left out, and the model's own put in its place. Prompts
-go through the chat template; with `--raw` they are continued as plain text. Greedy unless `--temperature` is given.
+From a row everything up to the last answer is taken, that answer is left out, and the model's own put in its place.
+Prompts go through the chat template; with `--raw` they are continued as plain text. Greedy unless `--temperature` is
+given.
 """
 
 from __future__ import annotations
@@ -37,11 +38,15 @@ class GenerateConfig:
     tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)")
     template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
     max_new_tokens: int = option(256, help="longest answer", unit="tokens", minimum=1)
-    temperature: float = option(0.0, help="0 takes the likeliest token; above, tokens are drawn", minimum=0.0, maximum=10.0)
+    temperature: float = option(
+        0.0, help="0 takes the likeliest token; above, tokens are drawn", minimum=0.0, maximum=10.0
+    )
     top_p: float = option(1.0, help="draw from the likeliest tokens that hold this share", minimum=0.0, maximum=1.0)
     batch_size: int = option(8, help="prompts answered at a time", unit="rows", minimum=1)
     precision: str = option("auto", help="arithmetic; auto is bfloat16 on a GPU, float32 elsewhere", choices=PRECISIONS)
-    threads: int | None = option(None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024)
+    threads: int | None = option(
+        None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -123,7 +128,9 @@ def _answers(records: list[Record], config: GenerateConfig, options: RunOptions)
     sampling = Sampling(config.max_new_tokens, config.temperature, config.top_p)
     prompts = [prompt_ids(tokenizer, record) for record in records]
     with Progress("generate", len(prompts), quiet=options.quiet, unit="rows") as bar, runtime.autocast():
-        for ids in decode(model, prompts, sampling, stop=stop, pad=pad, batch_size=config.batch_size, seed=options.seed):
+        for ids in decode(
+            model, prompts, sampling, stop=stop, pad=pad, batch_size=config.batch_size, seed=options.seed
+        ):
             bar.advance(1)
             yield tokenizer.decode(ids, skip_special_tokens=True)
 
@@ -139,7 +146,9 @@ def _row(record: Record, answer: str) -> dict[str, Any]:
     return row
 
 
-def _manifest(config: GenerateConfig, options: RunOptions, entry: dict[str, Any] | None, counts: Counts) -> dict[str, Any]:
+def _manifest(
+    config: GenerateConfig, options: RunOptions, entry: dict[str, Any] | None, counts: Counts
+) -> dict[str, Any]:
     from dataforge.engine.run import portable
 
     return {

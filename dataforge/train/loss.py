@@ -1,8 +1,8 @@
 """Cross entropy from hidden states to a loss, in chunks, for the supervised positions only.
 
 Reads and writes nothing. Memory: the logits of 512 positions, twice (0.6 GB for a vocabulary of 150,000, where all
-logits of 4,096 tokens take 2.5 GB, and as much again for their gradient). Time: no logits where there is no label, and nothing is computed twice: the gradients of a chunk are
-taken while its logits are there.
+logits of 4,096 tokens take 2.5 GB, and as much again for their gradient). Time: no logits where there is no label,
+and nothing is computed twice: the gradients of a chunk are taken while its logits are there.
 
 CLI: `dataforge train sft shards -o tuned --model my-model`
 Python: `loss = linear_cross_entropy(hidden, output_head(model), targets)`
@@ -153,12 +153,14 @@ class _LinearCrossEntropy(torch.autograd.Function):  # type: ignore[misc]
         return (*(None if stored is None else stored.mul_(factor) for stored in gradients), *(None,) * 6)
 
 
-def _softmax_gradient(logits: torch.Tensor, targets: torch.Tensor, scale: float, softcap: float | None) -> tuple[torch.Tensor, torch.Tensor]:
+def _softmax_gradient(
+    logits: torch.Tensor, targets: torch.Tensor, scale: float, softcap: float | None
+) -> tuple[torch.Tensor, torch.Tensor]:
     """The sum of losses of a chunk, and the gradient before the head's scale and soft cap."""
     index = targets[:, None]
     top, target = logits.amax(1, keepdim=True), logits.gather(1, index)
     gradient = torch.softmax(logits, 1)
-    # logsumexp = top - log(softmax at the top), which spares a pass over the logits; that probability is at least 1 / vocabulary.
+    # logsumexp = top - log(softmax at the top) spares a pass over the logits; that share is at least 1 / vocabulary.
     loss = (top - gradient.amax(1, keepdim=True).log() - target).sum()
     gradient.scatter_add_(1, index, gradient.new_full(index.shape, -1.0))
     if softcap is not None:

@@ -6,14 +6,17 @@ Cost: float32 weights and AdamW need 16 bytes a parameter (LoRA: 4, and 16 for e
 CLI: `dataforge train sft shards -o tuned --model my-model --lora-r 16`
 Python: `model = load_model("my-model")`
 
-Weights are float32 whatever the checkpoint stores: with bfloat16 weights and a learning rate of 1e-6, 98 % of the weights do not
-move at all in 100 steps, as the step is smaller than their spacing. Code that comes with a model is never run, and a
-checkpoint that lacks weights is refused instead of being filled up with random numbers.
+Weights are float32 whatever the checkpoint stores: with bfloat16 weights and a learning rate of 1e-6, 98 % of the
+weights do not move at all in 100 steps, as the step is smaller than their spacing. Code that comes with a model is
+never run, and a checkpoint that lacks weights is refused instead of being filled up with random numbers.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +59,14 @@ def _hush() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
+@contextmanager
+def _peft_warnings() -> Iterator[None]:
+    """Hide what PEFT does with an old name of transformers, which no user can do anything about."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)
+        yield
+
+
 def load_model(name: str, *, attention: str = "sdpa") -> Any:
     """A causal language model with float32 weights; an adapter folder gives its base model with the adapters on it.
 
@@ -65,18 +76,22 @@ def load_model(name: str, *, attention: str = "sdpa") -> Any:
         from peft import PeftModel
 
         base = json.loads((Path(name) / ADAPTER).read_text(encoding="utf-8"))["base_model_name_or_path"]
-        return PeftModel.from_pretrained(load_model(base, attention=attention), name)
+        inner = load_model(base, attention=attention)
+        with _peft_warnings():
+            return PeftModel.from_pretrained(inner, name)
     _hush()
     try:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             name, dtype=torch.float32, attn_implementation=attention, trust_remote_code=False, output_loading_info=True
         )
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"--model: {name} cannot be opened ({_first_line(error)})", help="give a model folder or a hub id") from error
+        raise InputError(
+            f"--model: {name} cannot be opened ({_first_line(error)})", help="give a model folder or a hub id"
+        ) from error
     wrong = [*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])]
     if wrong:
         raise InputError(
-            f"--model: {name} lacks {len(wrong)} of its weights, or has them in another shape (first: {sorted(wrong)[0]})",
+            f"--model: {name} lacks {len(wrong)} of its weights, or has other shapes (first: {sorted(wrong)[0]})",
             help="is it the folder of this architecture?",
         )
     model.config.use_cache = False
@@ -84,18 +99,24 @@ def load_model(name: str, *, attention: str = "sdpa") -> Any:
 
 
 def model_config(config: TrainConfig, tokenizer: Any) -> Any:
-    """The transformers config of `--model` or `--init` (for the latter with the tokenizer's size and special tokens)."""
+    """The transformers config of `--model` or `--init` (the latter with the tokenizer's size and special tokens)."""
     if config.init is None:
         name = str(config.model)
         if (Path(name) / ADAPTER).is_file():
-            raise UsageError(f"--model: {name} holds adapters", help="merge them into their base first, or train its base model")
+            raise UsageError(
+                f"--model: {name} holds adapters", help="merge them into their base first, or train its base model"
+            )
         try:
             return transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"--model: {name} cannot be opened ({_first_line(error)})", help="give a model folder or a hub id") from error
+            raise InputError(
+                f"--model: {name} cannot be opened ({_first_line(error)})", help="give a model folder or a hub id"
+            ) from error
     values = _read_config(config.init)
     values.setdefault("vocab_size", len(tokenizer))
-    values.update(bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
+    values.update(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+    )
     kind = values.pop("model_type")
     return transformers.AutoConfig.for_model(kind, **values)
 
@@ -110,7 +131,8 @@ def _read_config(path: str) -> dict[str, Any]:
     kind = values.get("model_type") if isinstance(values, dict) else None
     if kind not in transformers.models.auto.modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
         raise InputError(
-            f"--init: {file} names no causal language model (model_type {kind!r})", help='for example {"model_type": "llama", ...}'
+            f"--init: {file} names no causal language model (model_type {kind!r})",
+            help='for example {"model_type": "llama", ...}',
         )
     return dict(values)
 
@@ -151,7 +173,8 @@ def add_adapters(model: Any, config: TrainConfig, *, seed: int) -> Any:
         task_type="CAUSAL_LM",
     )
     try:
-        return get_peft_model(model, lora)
+        with _peft_warnings():
+            return get_peft_model(model, lora)
     except ValueError as error:
         raise UsageError(f"--lora-targets: {_first_line(error)}") from error
 

@@ -1,14 +1,16 @@
 """Packed rows through a model: the only place where a backbone is called, and the check that packing is exact.
 
-Reads and writes nothing. Cost: building a batch about 0.1 ms per 4,096 tokens; the check two forward passes of 24 tokens.
+Reads and writes nothing. Cost: building a batch about 0.1 ms per 4,096 tokens; the check two forward passes of 24
+tokens.
 
 CLI: `dataforge train sft shards -o tuned --model my-model` (the check runs before the first step)
 Python: `hidden = forward_packed(model, collate(rows, attention="documents"))`
 
-Transformers keeps the documents of a packed row apart only if position ids restart at each document, there is no attention
-mask and `use_cache` is off; with a mask of ones, or the cache left on, every document sees those before it and nothing
-says so. `forward_packed` sets all three. With attention `documents` the rows of a batch become one row without padding, and each
-document attends to itself; otherwise the rows are padded on the right, and transformers builds a mask from the positions.
+Transformers keeps the documents of a packed row apart only if position ids restart at each document, there is no
+attention mask and `use_cache` is off; with a mask of ones, or the cache left on, every document sees those before it
+and nothing says so. `forward_packed` sets all three. With attention `documents` the rows of a batch become one row
+without padding, and each document attends to itself; otherwise the rows are padded on the right, and transformers
+builds a mask from the positions.
 """
 
 from __future__ import annotations
@@ -24,7 +26,16 @@ from dataforge.errors import DataError
 from dataforge.train.attention import DOCUMENTS
 from dataforge.train.loss import linear_cross_entropy, output_head, token_losses
 
-__all__ = ["Batch", "Row", "base_model", "check_packing", "collate", "forward_packed", "packed_loss", "packed_token_losses"]
+__all__ = [
+    "Batch",
+    "Row",
+    "base_model",
+    "check_packing",
+    "collate",
+    "forward_packed",
+    "packed_loss",
+    "packed_token_losses",
+]
 
 Row = tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]
 """(input_ids, labels, document lengths) of a packed row; labels are not shifted, -100 is not trained."""
@@ -55,8 +66,14 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
-        tensors = (x.to(device) for x in (self.input_ids, self.position_ids, self.supervised, self.targets))
-        return Batch(*tensors, self.document_lengths, self.tokens)
+        return Batch(
+            self.input_ids.to(device),
+            self.position_ids.to(device),
+            self.supervised.to(device),
+            self.targets.to(device),
+            self.document_lengths,
+            self.tokens,
+        )
 
 
 def collate(rows: Sequence[Row], *, attention: str) -> Batch:
@@ -97,14 +114,23 @@ def collate(rows: Sequence[Row], *, attention: str) -> Batch:
 def _check(rows: Sequence[Row]) -> None:
     for ids, labels, lengths in rows:
         starts = np.cumsum(lengths) - lengths
-        if len(ids) != len(labels) or len(ids) != lengths.sum() or (lengths < 1).any() or (labels[starts] != IGNORED).any():
-            raise DataError("a packed row does not keep the contract of shards", help="write the shards again with `dataforge shard`")
+        if (
+            len(ids) != len(labels)
+            or len(ids) != lengths.sum()
+            or (lengths < 1).any()
+            or (labels[starts] != IGNORED).any()
+        ):
+            raise DataError(
+                "a packed row does not keep the contract of shards",
+                help="write the shards again with `dataforge shard`",
+            )
 
 
 def _positions(lengths: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """0, 1, 2, ... from the start of each document."""
     starts = np.cumsum(lengths) - lengths
-    return np.arange(lengths.sum(), dtype=np.int64) - np.repeat(starts, lengths)
+    positions: np.ndarray[Any, Any] = np.arange(lengths.sum(), dtype=np.int64) - np.repeat(starts, lengths)
+    return positions
 
 
 def base_model(model: Any) -> Any:
@@ -117,13 +143,17 @@ def forward_packed(model: Any, batch: Batch) -> torch.Tensor:
     base = base_model(model)
     backbone = getattr(base, base.base_model_prefix)
     extra = {} if batch.document_lengths is None else {"document_lengths": batch.document_lengths}
-    states = backbone(input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra).last_hidden_state
+    states = backbone(
+        input_ids=batch.input_ids, position_ids=batch.position_ids, use_cache=False, **extra
+    ).last_hidden_state
     return states.reshape(-1, states.size(-1)).index_select(0, batch.supervised)
 
 
 def packed_loss(model: Any, batch: Batch, *, weight: float = 1.0) -> torch.Tensor:
     """`weight` times the sum of cross entropies of a batch's trained tokens."""
-    return linear_cross_entropy(forward_packed(model, batch), output_head(base_model(model)), batch.targets, weight=weight)
+    return linear_cross_entropy(
+        forward_packed(model, batch), output_head(base_model(model)), batch.targets, weight=weight
+    )
 
 
 @torch.no_grad()
@@ -157,8 +187,9 @@ def check_packing(model: Any, *, attention: str, vocabulary: int) -> float:
     difference = float((packed - expected).abs().max())
     if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):
         raise DataError(
-            f"packing is not exact for {type(base).__name__} with attention {attention}: a token's loss differs by {difference:.2g}",
-            help="--attention eager or sdpa may be; a model that carries a state along the row (Mamba and the like) cannot be packed",
+            f"packing is not exact for {type(base).__name__} with attention {attention}: "
+            f"the loss of a token differs by {difference:.2g}",
+            help="try --attention eager; a model that carries a state along the row, as Mamba does, cannot be packed",
         )
     return difference
 

@@ -5,8 +5,8 @@ Reads and writes nothing. Cost: about a second for ten million rows and epoch.
 CLI: `dataforge train sft shards -o tuned --model my-model --tokens-per-step 8192 --seed 1`
 Python: `plan = make_plan(row_lengths, tokens_per_step=4096, epochs=2, max_steps=None, seed=0)`
 
-Each epoch is a permutation of all rows drawn from (seed, epoch). Consecutive rows make a step for as long as they fit in
-`tokens_per_step`, and at least one. Nothing of this is stored in a checkpoint: the step's number says it all.
+Each epoch is a permutation of all rows drawn from (seed, epoch). Consecutive rows make a step for as long as they fit
+in `tokens_per_step`, and at least one. Nothing of this is stored in a checkpoint: the step's number says it all.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ CLI: `dataforge eval domain.jsonl general.jsonl --model tuned`
 Python: `score_file("domain.jsonl", model, tokenizer, runtime)`
 
 Conversations count by their answers, documents by all their tokens. Losses are added up in float64, so that the
-result does not depend on how documents are batched. The mean of batch means that other trainers report moves by 0.05 nat with the
-batch size on ragged data, which is as much as a model forgets in a typical LoRA run.
+result does not depend on how documents are batched. The mean of batch means that other trainers report moves by 0.05
+nat with the batch size on ragged data, which is as much as a model forgets in a typical LoRA run.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ BLOCK = 512
 class Score:
     """What a model made of a file.
 
-    nll: sum of losses in nat. tokens: supervised tokens. documents: rows, or pieces of long documents. text_bytes: UTF-8 bytes
-    of the supervised text without special tokens. too_long: conversations left out, as they exceed the model's length.
+    nll: sum of losses in nat. tokens: supervised tokens. documents: rows, or pieces of long documents. text_bytes:
+    UTF-8 bytes of the supervised text without special tokens. too_long: conversations left out, as they exceed the
+    model's length.
     """
 
     name: str
@@ -127,17 +128,29 @@ def score_file(
 
     Raises RowError at a faulty row, DataError if nothing in the file is supervised.
     """
-    limit = max_length or getattr(base_model(model).config.get_text_config(), "max_position_embeddings", None) or 1 << 20
+    limit = (
+        max_length or getattr(base_model(model).config.get_text_config(), "max_position_embeddings", None) or 1 << 20
+    )
     reader = _Reader(Renderer(tokenizer), limit)
     rows = open_shards(path) if (Path(path) / MANIFEST).is_file() else reader.rows(path)
-    nll, tokens, documents, size = score_rows(rows, model, tokenizer, runtime, attention=attention, batch_tokens=batch_tokens)
+    nll, tokens, documents, size = score_rows(
+        rows, model, tokenizer, runtime, attention=attention, batch_tokens=batch_tokens
+    )
     if not tokens:
-        raise DataError("nothing to measure: no token of this file is supervised", place=path, help="conversations need answers")
+        raise DataError(
+            "nothing to measure: no token of this file is supervised", place=path, help="conversations need answers"
+        )
     return Score(Path(path).name, nll, tokens, documents, size, reader.too_long)
 
 
 def score_rows(
-    rows: Iterable[Row], model: Any, tokenizer: Any, runtime: Runtime, *, attention: str = "auto", batch_tokens: int = 4096
+    rows: Iterable[Row],
+    model: Any,
+    tokenizer: Any,
+    runtime: Runtime,
+    *,
+    attention: str = "auto",
+    batch_tokens: int = 4096,
 ) -> tuple[float, int, int, int]:
     """(sum of losses, supervised tokens, documents, bytes of supervised text) of packed rows."""
     attention = resolve_attention(attention, runtime.device)

@@ -1,8 +1,8 @@
 """`train sft`: tune a model on conversations; the loss is on the answers of the assistant only.
 
-Reads a folder of `dataforge shard --stage sft`, or rows of any dialect (which are sharded first); writes a model folder.
-Cost: 16 bytes of memory a parameter (LoRA: 4, and 16 for each of its own); a 5 M-parameter model trains at about 4,500
-tokens a second on two CPU cores.
+Reads a folder of `dataforge shard --stage sft`, or rows of any dialect (which are sharded first); writes a model
+folder. Cost: 16 bytes of memory a parameter (LoRA: 4, and 16 for each of its own); a 5 M-parameter model trains at
+about 4,500 tokens a second on two CPU cores.
 
 CLI: `dataforge train sft chat.jsonl -o tuned --model my-model --epochs 2`
 Python: `dataforge.train_sft("chat.jsonl", "tuned", model="my-model", epochs=2)`

@@ -1,50 +1,43 @@
 """A training run from inputs to output folder; what `train cpt` and `train sft` have in common.
 
-Reads a shard folder, or rows that it shards first; writes OUT (model, tokenizer, `metrics.jsonl`, `run.json`) and beside it
-`OUT.forge/` (report.json, and while the run is unfinished `partial/` with its checkpoints).
-Cost: 16 bytes of memory a parameter, and the time of the model.
+Reads a shard folder, or rows that it shards first; writes OUT (model, tokenizer, `metrics.jsonl`, `run.json`) and
+beside it `OUT.forge/` (report.json, and while the run is unfinished `partial/` with its checkpoints). Cost: 16 bytes
+of memory a parameter, and the time of the model.
 
 CLI: `dataforge train sft chat.jsonl -o tuned --model my-model`
 Python: `dataforge.train_sft("chat.jsonl", "tuned", model="my-model")`
 
-OUT is renamed into place when everything in it is written, so it is either complete or not there. A run that was killed goes on from
-its last checkpoint with `--resume` and ends with the same weights, bit for bit; other options or data are refused.
+OUT is renamed into place when everything in it is written, so it is either complete or not there. A run that was
+killed goes on from its last checkpoint with `--resume` and ends with the same weights, bit for bit; other options or
+data are refused.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
+import errno
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import accelerate
-import peft
-import torch
-import transformers
-
-from dataforge import __version__
 from dataforge.config import RunOptions
 from dataforge.engine.outputs import atomic_json, out_of_space
-from dataforge.engine.run import portable
-from dataforge.errors import DataError, OutputError, UsageError, shorten
+from dataforge.errors import DataError, OutputError, UsageError
 from dataforge.ledger import Result
 from dataforge.ops.shard import ShardConfig, shard_rows
 from dataforge.shards.folder import Folder
-from dataforge.shards.store import MANIFEST, NOT_TRAINED, Shards, open_shards
+from dataforge.shards.store import MANIFEST, Shards, open_shards
 from dataforge.shards.template import describe_tokenizer, load_tokenizer
+from dataforge.train.account import Job, Scores, describe_run, plan_result, report_run, summary, versions
 from dataforge.train.checkpoint import check_fingerprint, last_checkpoint, write_fingerprint
 from dataforge.train.config import TrainConfig
 from dataforge.train.device import Runtime, open_runtime
-from dataforge.train.loop import Totals, train_loop
+from dataforge.train.loop import Task, train_loop
 from dataforge.train.model import (
     add_adapters,
     check_vocabulary,
-    count_parameters,
     init_model,
     load_model,
     model_config,
@@ -53,7 +46,7 @@ from dataforge.train.model import (
     weights_hash,
 )
 from dataforge.train.packed import base_model, check_packing
-from dataforge.train.plan import Plan, make_plan
+from dataforge.train.plan import make_plan
 from dataforge.train.scoring import score_file
 
 __all__ = ["run_stage"]
@@ -62,31 +55,10 @@ RUN = "run.json"
 IN_PASSING = ("save_every", "shards", "threads", "eval")
 """Settings that do not change what is learned, and may differ on --resume."""
 
-PREVIEW_SPANS = 8
 
-
-@dataclass(frozen=True)
-class _Job:
-    """A run with everything opened but the model."""
-
-    stage: str
-    config: TrainConfig
-    options: RunOptions
-    runtime: Runtime
-    attention: str
-    tokenizer: Any
-    shards: Shards
-    settings: Any
-    plan: Plan
-    work: Path
-
-    @property
-    def trained(self) -> int:
-        """Supervised tokens of an epoch."""
-        return int(self.shards.manifest["tokens"]["trained"])
-
-
-def run_stage(stage: str, inputs: tuple[str, ...], output: str | None, config: TrainConfig, options: RunOptions) -> Result:
+def run_stage(
+    stage: str, inputs: tuple[str, ...], output: str | None, config: TrainConfig, options: RunOptions
+) -> Result:
     """Train a model on shards or rows and write the folder `output`.
 
     Raises UsageError, InputError and OutputError before anything is trained, DataError if the loss is not finite.
@@ -96,7 +68,7 @@ def run_stage(stage: str, inputs: tuple[str, ...], output: str | None, config: T
     forge = Path(folder.options.forge or "")
     if options.dry_run:
         with tempfile.TemporaryDirectory(prefix="dataforge-") as temporary:
-            return _plan_result(_open(stage, inputs, Path(temporary), config, options, runtime))
+            return plan_result(_open(stage, inputs, Path(temporary), config, options, runtime))
     work = forge / "partial"
     if runtime.is_main:
         _check_unfinished(work, options)
@@ -107,8 +79,10 @@ def run_stage(stage: str, inputs: tuple[str, ...], output: str | None, config: T
     except BaseException as fault:
         if runtime.is_main and last_checkpoint(work) is None:
             shutil.rmtree(forge if is_new else work, ignore_errors=True)
-        if isinstance(fault, OSError):
-            raise out_of_space(fault, str(folder.path)) from fault
+        if "os error 28" in str(fault):  # how safetensors says that the disk is full
+            fault = OSError(errno.ENOSPC, str(fault))
+        if isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise out_of_space(fault, str(folder.path)) from None
         raise
 
 
@@ -117,11 +91,15 @@ def _check_unfinished(work: Path, options: RunOptions) -> None:
     if options.resume:
         return
     if last_checkpoint(work) is not None and not options.force:
-        raise OutputError("an unfinished run stands here", place=str(work), help="--resume goes on with it, --force starts anew")
+        raise OutputError(
+            "an unfinished run stands here", place=str(work), help="--resume goes on with it, --force starts anew"
+        )
     shutil.rmtree(work, ignore_errors=True)
 
 
-def _open(stage: str, inputs: tuple[str, ...], forge: Path, config: TrainConfig, options: RunOptions, runtime: Runtime) -> _Job:
+def _open(
+    stage: str, inputs: tuple[str, ...], forge: Path, config: TrainConfig, options: RunOptions, runtime: Runtime
+) -> Job:
     """Open tokenizer, shards and model config, and check that they belong together."""
     tokenizer = load_tokenizer(config.tokenizer_source, config.template, conversations=stage == "sft")
     settings = model_config(config, tokenizer)
@@ -136,7 +114,7 @@ def _open(stage: str, inputs: tuple[str, ...], forge: Path, config: TrainConfig,
         seed=options.seed,
     )
     attention = resolve_attention(config.attention, runtime.device)
-    return _Job(stage, config, options, runtime, attention, tokenizer, shards, settings, plan, forge / "partial")
+    return Job(stage, config, options, runtime, attention, tokenizer, shards, settings, plan, forge / "partial")
 
 
 def _open_shards(
@@ -146,14 +124,23 @@ def _open_shards(
     folders = [path for path in inputs if (Path(path) / MANIFEST).is_file()]
     if folders:
         if len(inputs) > 1:
-            raise UsageError("one shard folder, and nothing else, is trained on at a time", help="shard all files together")
+            raise UsageError(
+                "one shard folder, and nothing else, is trained on at a time", help="shard all files together"
+            )
         return open_shards(folders[0])
     target = Path(config.shards) if config.shards else forge / "shards"
     if runtime.is_main:
         target.parent.mkdir(parents=True, exist_ok=True)
-        own = ShardConfig(tokenizer=config.tokenizer_source, stage=stage, max_length=config.max_length, template=config.template)
+        own = ShardConfig(
+            tokenizer=config.tokenizer_source, stage=stage, max_length=config.max_length, template=config.template
+        )
         # Made again on --resume too: it is quick, and shows whether the rows are still the same.
-        shard_rows(inputs, str(target), own, RunOptions(force=True, workers=options.workers, seed=options.seed, quiet=options.quiet))
+        shard_rows(
+            inputs,
+            str(target),
+            own,
+            RunOptions(force=True, workers=options.workers, seed=options.seed, quiet=options.quiet),
+        )
     runtime.wait()
     return open_shards(target, verify=False)
 
@@ -164,7 +151,11 @@ def _check_shards(shards: Shards, stage: str, tokenizer: Any, config: TrainConfi
     own, theirs = describe_tokenizer(tokenizer), manifest["tokenizer"]
     if manifest["stage"] != stage:
         made = manifest["stage"]
-        raise UsageError(f"the shards were made for stage {made}, not {stage}", place=place, help=f"`dataforge train {made}`, or shard again")
+        raise UsageError(
+            f"the shards were made for stage {made}, not {stage}",
+            place=place,
+            help=f"`dataforge train {made}`, or shard again",
+        )
     if theirs["hash"] != own["hash"]:
         raise UsageError(
             f"the shards were made with another tokenizer than {config.tokenizer_source}",
@@ -173,13 +164,17 @@ def _check_shards(shards: Shards, stage: str, tokenizer: Any, config: TrainConfi
         )
     if stage == "sft" and theirs["template_hash"] != own["template_hash"]:
         raise UsageError(
-            "the shards were made with another chat template", place=place, help="give the same --template here, or shard again"
+            "the shards were made with another chat template",
+            place=place,
+            help="give the same --template here, or shard again",
         )
     if not manifest["tokens"]["trained"]:
-        raise DataError("no token is trained", place=place, help="sft trains answers of the assistant: do the rows have any?")
+        raise DataError(
+            "no token is trained", place=place, help="sft trains answers of the assistant: do the rows have any?"
+        )
 
 
-def _make_model(job: _Job) -> Any:
+def _make_model(job: Job) -> Any:
     config, seed = job.config, job.options.seed
     if config.init is not None:
         model = init_model(job.settings, seed=seed, attention=job.attention)
@@ -191,7 +186,7 @@ def _make_model(job: _Job) -> Any:
     return model
 
 
-def _run(job: _Job, folder: Folder) -> Result:
+def _run(job: Job, folder: Folder) -> Result:
     """Train, measure before and after, and put everything into place."""
     model = _make_model(job)
     start = weights_hash(model)
@@ -201,29 +196,20 @@ def _run(job: _Job, folder: Folder) -> Result:
     job.runtime.wait()
     check_packing(model, attention=job.attention, vocabulary=job.settings.get_text_config().vocab_size)
     before = _measure(job, model)
-    totals = train_loop(
-        model,
-        job.shards,
-        job.plan,
-        job.config,
-        job.runtime,
-        job.work,
-        attention=job.attention,
-        trained_per_epoch=job.trained,
-        quiet=job.options.quiet,
-    )
+    task = Task(model, job.shards, job.plan, job.config, job.runtime, job.attention, job.trained)
+    totals = train_loop(task, job.work, quiet=job.options.quiet)
     after = _measure(job, model)
-    run = _describe(job, model, start, totals, before, after)
-    report = _report(job, totals)
+    run = describe_run(job, model, start, totals, before, after)
+    report = report_run(job, totals)
     if job.runtime.is_main:
         _write(job, model, run, folder)
         atomic_json(job.work.parent / "report.json", report)
     job.runtime.wait()
-    lines = _lines(run, report, folder.path) if job.runtime.is_main else []
+    lines = summary(run, report, folder.path) if job.runtime.is_main else []
     return Result(f"train {job.stage}", report=report, output=str(folder.path), lines=lines, data=run)
 
 
-def _write(job: _Job, model: Any, run: dict[str, Any], folder: Folder) -> None:
+def _write(job: Job, model: Any, run: dict[str, Any], folder: Folder) -> None:
     """Write the output aside, `run.json` last, and rename it into place."""
     made = job.work / "out"
     shutil.rmtree(made, ignore_errors=True)
@@ -235,21 +221,18 @@ def _write(job: _Job, model: Any, run: dict[str, Any], folder: Folder) -> None:
     shutil.rmtree(job.work)
 
 
-def _measure(job: _Job, model: Any) -> dict[str, dict[str, Any]]:
+def _measure(job: Job, model: Any) -> Scores:
     """The loss on each file of --eval."""
     scores = (
-        score_file(path, model, job.tokenizer, job.runtime, attention=job.attention, batch_tokens=job.config.micro_tokens)
+        score_file(
+            path, model, job.tokenizer, job.runtime, attention=job.attention, batch_tokens=job.config.micro_tokens
+        )
         for path in job.config.eval
     )
     return {path: score.as_dict() for path, score in zip(job.config.eval, scores, strict=True)}
 
 
-def _versions() -> dict[str, str]:
-    modules = {"torch": torch, "transformers": transformers, "accelerate": accelerate, "peft": peft}
-    return {"dataforge": __version__, **{name: module.__version__ for name, module in modules.items()}}
-
-
-def _fingerprint(job: _Job, start: str) -> dict[str, Any]:
+def _fingerprint(job: Job, start: str) -> dict[str, Any]:
     """What must be the same for a run to be the same."""
     settings = {name: value for name, value in dataclasses.asdict(job.config).items() if name not in IN_PASSING}
     return {
@@ -259,103 +242,5 @@ def _fingerprint(job: _Job, start: str) -> dict[str, Any]:
         "data": job.shards.manifest["hash"],
         "weights of the model": start,
         "processes": job.runtime.world,
-        "versions": _versions(),
+        "versions": versions(),
     }
-
-
-def _describe(
-    job: _Job, model: Any, start: str, totals: Totals, before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """`run.json`: what was trained on what, and what came of it; no times, no absolute paths."""
-    manifest = job.shards.manifest
-    everything, trainable = count_parameters(model)
-    return {
-        "schema": "dataforge.run/1",
-        "command": f"train {job.stage}",
-        "options": portable(dataclasses.asdict(job.config)),
-        "seed": job.options.seed,
-        "data": {key: manifest[key] for key in ("hash", "rows", "documents", "max_length", "tokens", "sources")},
-        "tokenizer": manifest["tokenizer"],
-        "model": {
-            "architecture": type(base_model(model)).__name__,
-            "parameters": everything,
-            "trained_parameters": trainable,
-            "weights_before": start,
-            "weights_after": weights_hash(model),
-        },
-        "steps": totals.step,
-        "tokens": totals.tokens,
-        "trained_tokens": totals.trained,
-        "last_loss": totals.loss,
-        "eval": [
-            {"before": before[path]["loss"], "after": after[path]["loss"], **_without_loss(after[path])} for path in job.config.eval
-        ],
-        "attention": job.attention,
-        "precision": str(job.runtime.dtype).removeprefix("torch."),
-        "processes": job.runtime.world,
-        "versions": _versions(),
-    }
-
-
-def _without_loss(score: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in score.items() if key not in ("loss", "perplexity")}
-
-
-def _report(job: _Job, totals: Totals) -> dict[str, Any]:
-    speed = totals.seconds or math.inf
-    return {
-        "command": f"train {job.stage}",
-        "steps": totals.step,
-        "tokens": totals.tokens,
-        "trained_tokens": totals.trained,
-        "seconds": round(totals.seconds, 3),
-        "tokens_per_second": round(totals.tokens / speed, 1),
-        "trained_tokens_per_second": round(totals.trained / speed, 1),
-        "device": str(job.runtime.device),
-        "threads": torch.get_num_threads(),
-    }
-
-
-def _lines(run: dict[str, Any], report: dict[str, Any], output: Path) -> list[str]:
-    loss = "" if run["last_loss"] is None else f", last loss {run['last_loss']:.4f}"
-    lines = [
-        f"{run['steps']:,} steps, {run['tokens']:,} tokens, {run['trained_tokens']:,} of them trained{loss} -> {output} "
-        f"[{report['seconds']:.1f} s, {report['tokens_per_second']:,.0f} tokens/s]"
-    ]
-    for score in run["eval"]:
-        change = score["after"] - score["before"]
-        lines.append(f"loss on {score['file']}: {score['before']:.4f} before, {score['after']:.4f} after ({change:+.4f})")
-    return lines
-
-
-def _plan_result(job: _Job) -> Result:
-    """What a dry run says: sizes, steps, and what is trained in the first row."""
-    with torch.device("meta"):
-        model = add_adapters(transformers.AutoModelForCausalLM.from_config(job.settings), job.config, seed=0)
-    everything, trainable = count_parameters(model)
-    manifest, plan = job.shards.manifest, job.plan
-    tokens = manifest["tokens"]
-    size = int(job.shards.row_lengths.sum())
-    lines = [
-        f"would train {type(base_model(model)).__name__}: {everything:,} parameters, {trainable:,} of them trained, "
-        f"about {(4 * everything + 12 * trainable) / 2**30:.2f} GiB with optimiser states",
-        f"{manifest['documents']:,} documents in {len(job.shards):,} packed rows: {size:,} tokens, {tokens['trained']:,} trained, "
-        f"{tokens['masked']:,} masked",
-        f"{plan.steps:,} steps of up to {plan.tokens_per_step:,} tokens on {job.runtime.device} with attention {job.attention}",
-        "the first packed row:",
-        *_preview(job),
-    ]
-    data = {"parameters": everything, "trained_parameters": trainable, "rows": len(job.shards), "tokens": tokens, "steps": plan.steps}
-    return Result(f"train {job.stage}", lines=lines, data=data)
-
-
-def _preview(job: _Job) -> list[str]:
-    """The first spans of the first row, each with whether it is trained."""
-    ids, labels, lengths = job.shards.row(0)
-    trained = labels[: lengths[0]] != NOT_TRAINED
-    edges = [0, *(index for index in range(1, len(trained)) if trained[index] != trained[index - 1]), len(trained)]
-    lines = []
-    for start, stop in list(zip(edges, edges[1:], strict=False))[:PREVIEW_SPANS]:
-        text = job.tokenizer.decode(ids[start:stop].tolist())
-        lines.append(f"  {'trained' if trained[start] else 'masked '}  {shorten(text, 100)}")
-    return lines

@@ -73,6 +73,15 @@ def test_a_picture_is_refused_with_its_place():
     assert (error.rule, error.path) == ("has_media", "$.turns[1]")
 
 
+def test_a_row_with_media_lists_is_refused(talk):
+    record = talk(("user", "<image>这是什么？"), ("assistant", "猫。"), extras={"images": ["猫.png"]})
+    with pytest.raises(RowError) as caught:
+        messages_of(record)
+    assert (caught.value.rule, caught.value.path) == ("has_media", "$.images")
+    record.extras = {"images": []}
+    assert len(messages_of(record)[0]) == 2
+
+
 def test_text_behind_a_call_is_refused():
     error = refusal(Turn("assistant", [ToolCall("f", "{}"), "查好了"]))
     assert error.rule == "misplaced_part"

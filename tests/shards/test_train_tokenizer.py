@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from dataforge.shards.template import CHATML, tokenizer_hash
+from dataforge.shards.chatml import CHATML
+from dataforge.shards.template import tokenizer_hash
 from dataforge.shards.train_tokenizer import MINIMUM_VOCABULARY, SPECIAL_TOKENS, train_bpe
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
