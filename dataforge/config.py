@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import MISSING, dataclass
-from typing import Any
+from typing import Any, cast
 
 from dataforge.errors import ConfigError, UsageError, did_you_mean, shorten
 
@@ -92,12 +93,16 @@ def _kind(hint: Any) -> tuple[type, bool, bool]:
     return hint, False, optional
 
 
-@functools.cache
 def settings(config: type) -> tuple[Setting, ...]:
     """The settings of a config class, in the order of its fields."""
+    return _settings(config)
+
+
+@functools.cache
+def _settings(config: Hashable) -> tuple[Setting, ...]:
     hints = typing.get_type_hints(config)
     found = []
-    for field in dataclasses.fields(config):
+    for field in dataclasses.fields(cast(Any, config)):
         kind, many, optional = _kind(hints[field.name])
         found.append(
             Setting(name=field.name, kind=kind, default=field.default, many=many, optional=optional, **field.metadata)
@@ -105,19 +110,34 @@ def settings(config: type) -> tuple[Setting, ...]:
     return tuple(found)
 
 
-def _fault(setting: Setting, value: Any) -> str | None:
-    """What is wrong with one value, or None."""
+def _faults(setting: Setting, value: Any) -> list[str]:
+    """What is wrong with the value of a setting."""
+    if value is None and (setting.optional or setting.default is None):
+        return []
+    if not setting.many:
+        items = [value]
+    elif isinstance(value, tuple):
+        items = list(value)
+    else:
+        return [f"{shorten(value)!r} is not a list"]
+    found = (_type_fault(setting, item) or _range_fault(setting, item) for item in items)
+    return [fault for fault in found if fault is not None]
+
+
+def _range_fault(setting: Setting, value: Any) -> str | None:
     if setting.choices and value not in setting.choices:
-        return f"{shorten(value)!r} is not one of {', '.join(setting.choices)}; {did_you_mean(str(value), setting.choices)}"
-    limits = setting.minimum, setting.maximum
-    if setting.kind in (int, float) and any(limit is not None for limit in limits):
-        low, high = limits
-        if (low is not None and value < low) or (high is not None and value > high):
-            span = f"between {low:g} and {high:g}" if low is not None and high is not None else (
-                f"at least {low:g}" if low is not None else f"at most {high:g}"
-            )
-            return f"{value} is out of range; it must be {span}"
-    return None
+        near = did_you_mean(str(value), setting.choices)
+        return f"{shorten(value)!r} is not one of {', '.join(setting.choices)}; {near}"
+    if isinstance(value, float) and math.isnan(value):
+        return "nan is not a number to work with"
+    low, high = setting.minimum, setting.maximum
+    if (low is None or value >= low) and (high is None or value <= high):
+        return None
+    if low is not None and high is not None:
+        span = f"between {low:g} and {high:g}"
+    else:
+        span = f"at least {low:g}" if low is not None else f"at most {high:g}"
+    return f"{shorten(value)} is out of range; it must be {span}"
 
 
 def check(config: Any) -> None:
@@ -126,13 +146,8 @@ def check(config: Any) -> None:
     Raises UsageError naming the option.
     """
     for setting in settings(type(config)):
-        value = getattr(config, setting.name)
-        if value is None and (setting.optional or setting.default is None):
-            continue
-        for item in value if setting.many else (value,):
-            fault = _type_fault(setting, item) or _fault(setting, item)
-            if fault:
-                raise UsageError(f"{setting.flag}: {fault}")
+        for fault in _faults(setting, getattr(config, setting.name)):
+            raise UsageError(f"{setting.flag}: {fault}")
 
 
 def _type_fault(setting: Setting, value: Any) -> str | None:
@@ -152,7 +167,7 @@ def _article(kind: type) -> str:
 def from_mapping(config: type, values: Mapping[str, Any], *, place: str = "") -> Any:
     """Build a config from a mapping (a recipe step, keyword arguments), strictly.
 
-    Unknown keys, missing keys and wrong values are all reported at once, in one ConfigError.
+    Unknown keys, missing keys, keys given twice and wrong values are all reported at once, in one ConfigError.
     Keys may be spelled with `-` or `_`, and like the flag (`from` for source_dialect).
     """
     known = {setting.name: setting for setting in settings(config)}
@@ -164,15 +179,14 @@ def from_mapping(config: type, values: Mapping[str, Any], *, place: str = "") ->
         name = spelled.get(name, name)
         setting = known.get(name)
         if setting is None:
-            problems.append(f"unknown option {key!r}; {did_you_mean(name, known)}")
+            problems.append(f"unknown option {key!r}; {did_you_mean(name, known.keys() | spelled.keys())}")
             continue
-        if setting.many:
+        if name in clean:
+            problems.append(f"{key}: this option is given twice (it is also called {setting.flag[2:]!r})")
+            continue
+        if setting.many and value is not None:
             value = tuple(value) if isinstance(value, list | tuple) else (value,)
-        if not (value is None and (setting.optional or setting.default is None)):
-            for item in value if setting.many else (value,):
-                fault = _type_fault(setting, item) or _fault(setting, item)
-                if fault:
-                    problems.append(f"{key}: {fault}")
+        problems += [f"{key}: {fault}" for fault in _faults(setting, value)]
         clean[name] = value
     problems += [
         f"{name}: a value is needed ({setting.help})"
@@ -181,7 +195,10 @@ def from_mapping(config: type, values: Mapping[str, Any], *, place: str = "") ->
     ]
     if problems:
         raise ConfigError(problems, place=place)
-    return config(**clean)
+    try:
+        return config(**clean)
+    except UsageError as fault:  # what single fields cannot say
+        raise ConfigError([fault.message], place=place, help=fault.help) from None
 
 
 @dataclass(frozen=True)

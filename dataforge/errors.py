@@ -124,7 +124,10 @@ class ConservationError(DataforgeError):
 
 def shorten(value: object, width: int = VALUE_WIDTH) -> str:
     """`repr` of a value in one line, cut at `width` characters."""
-    text = value if isinstance(value, str) else repr(value)
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deep to be shown"
     text = text[: width * 4].replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
     return text if len(text) <= width else text[: width - 3] + "..."
 

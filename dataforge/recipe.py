@@ -268,7 +268,9 @@ def run_recipe(inputs: tuple[str, ...], output: str | None, config: RecipeConfig
     if options.dry_run:
         result.lines = [f"{n}. {step.name}: {_what(step)}" for n, step in enumerate(recipe.steps, 1)]
         return result
-    if options.force and (out / STATE).exists():
+    if options.force and out.exists() and any(out.iterdir()):
+        if not (out / STATE).exists():
+            raise OutputError("no recipe made this folder, so --force does not remove it", place=str(out))
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     done = json.loads((out / STATE).read_text()) if options.resume and (out / STATE).exists() else {}

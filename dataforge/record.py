@@ -9,13 +9,31 @@ Python: `Record([Turn("user", ["hi"]), Turn("assistant", ["hello"])])`
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
 
 import orjson
 from xxhash import xxh3_128_digest
 
-__all__ = ["ROLES", "Candidate", "Media", "Part", "Reasoning", "Record", "ToolCall", "ToolResult", "Turn", "record_id"]
+from dataforge.errors import RowError
+
+__all__ = [
+    "ROLES",
+    "UNSURE_NUMBER",
+    "CallOrder",
+    "Candidate",
+    "Media",
+    "Part",
+    "Reasoning",
+    "Record",
+    "ToolCall",
+    "ToolResult",
+    "Turn",
+    "exact_number",
+    "record_id",
+]
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "document")
 """Roles of a turn. `document` is a text without a speaker (continued pre-training), alone in its record."""
@@ -61,7 +79,10 @@ Part = str | Reasoning | ToolCall | ToolResult | Media
 
 @dataclass(slots=True)
 class Turn:
-    """One turn: a role and its ordered parts; `weight` 0 keeps it out of the loss; `extras` are unknown keys, verbatim."""
+    """One turn: a role and its ordered parts.
+
+    weight: share in the loss; 0 keeps it out. extras: unknown keys, verbatim.
+    """
 
     role: str
     parts: list[Part]
@@ -117,15 +138,86 @@ class Record:
         return len(self.turns) == 1 and self.turns[0].role == "document"
 
 
-def _value(text: str) -> Any:
-    """The JSON value of `text`, or the text itself where it is no JSON."""
+class CallOrder:
+    """Which call each tool result answers, by position: calls are numbered from 0 over the whole conversation.
+
+    A result that names no call (or one that does not exist) answers the first open one, as all results of dialects
+    without ids do. A turn that neither calls nor answers closes what is still open.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._open: list[int] = []
+        self._named: dict[str, list[int]] = {}
+
+    def turn(self, turn: Turn) -> list[tuple[int | None, int | None]]:
+        """(call answered, call that a result without an id would answer) of each result in the turn, in order."""
+        answers = []
+        acts = False
+        for part in turn.parts:
+            if isinstance(part, ToolCall):
+                acts = True
+                self._open.append(self.count)
+                if part.id is not None:
+                    self._named.setdefault(part.id, []).append(self.count)
+                self.count += 1
+            elif isinstance(part, ToolResult):
+                acts = True
+                answers.append(self._answer(part))
+        if not acts:
+            self._open.clear()
+        return answers
+
+    def _answer(self, result: ToolResult) -> tuple[int | None, int | None]:
+        natural = self._open[0] if self._open else None
+        named = self._named.get(result.call_id, []) if result.call_id is not None else []
+        answered = next((number for number in named if number in self._open), named[-1] if named else natural)
+        if answered in self._open:
+            self._open.remove(answered)
+        return answered, natural
+
+
+UNSURE_NUMBER = "[0-9][0-9.]{16}|[0-9]{16}[eE]|[0-9][eE]-[0-9]{3}"
+"""Numbers that orjson may round: more than 15 digits (integers: more than 16), or exponents of -100 and below."""
+_UNSURE = re.compile(UNSURE_NUMBER)
+
+
+def exact_number(text: str) -> int | float | None:
+    """The number of a JSON text if a 64-bit integer or a float holds exactly that number; None otherwise."""
+    if text.isdecimal() or text[1:].isdecimal():
+        integer = int(text) if len(text) <= 20 else 2**64
+        return integer if -(2**63) <= integer < 2**64 else None
+    value = float(text)
     try:
-        return orjson.loads(text)
+        # repr is what will be written; infinity has a Decimal of its own, which no finite text equals.
+        return value if Decimal(text) == Decimal(repr(value)) else None
+    except InvalidOperation:  # an exponent that Decimal cannot hold
+        return None
+
+
+def _number(text: str) -> Any:
+    value = exact_number(text)
+    return orjson.Fragment(text) if value is None else value
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _value(text: str) -> Any:
+    """The JSON value of `text`, every number exact, or the text itself where it is no JSON."""
+    try:
+        if _UNSURE.search(text) is None:
+            return orjson.loads(text)
     except orjson.JSONDecodeError:
+        pass  # perhaps for a lone surrogate, which the standard library reads
+    try:
+        return json.loads(text, parse_int=_number, parse_float=_number, parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return text
 
 
-def _part(part: Part, calls: dict[str, int], answered: list[int]) -> Any:
+def _part(part: Part) -> Any:
     if isinstance(part, str):
         return part
     if isinstance(part, Reasoning):
@@ -133,21 +225,27 @@ def _part(part: Part, calls: dict[str, int], answered: list[int]) -> Any:
     if isinstance(part, Media):
         return {"media": part.value}
     if isinstance(part, ToolCall):
-        if part.id is not None:
-            calls[part.id] = len(calls)
         return {"call": part.name, "arguments": _value(part.arguments)}
-    expected = answered[0]
-    answered[0] += 1
-    index = calls.get(part.call_id, expected) if part.call_id is not None else expected
-    return {"result": part.content} if index == expected else {"result": part.content, "of": index}
+    return {"result": part.content}
+
+
+def _speaking(parts: list[Part]) -> list[Part]:
+    """The parts without those that say nothing: reasoning that is empty, and an empty text beside calls."""
+    calls = any(isinstance(part, ToolCall) for part in parts)
+    return [part for part in parts if not (part == "" and calls) and part != Reasoning("")]
 
 
 def _turns(turns: list[Turn]) -> list[Any]:
-    calls: dict[str, int] = {}
-    answered = [0]
+    order = CallOrder()
     out: list[Any] = []
     for turn in turns:
-        entry: list[Any] = [turn.role, [_part(part, calls, answered) for part in turn.parts]]
+        sources = _speaking(turn.parts)
+        parts = [_part(part) for part in sources]
+        results = [part for part, source in zip(parts, sources, strict=True) if isinstance(source, ToolResult)]
+        for result, (answered, natural) in zip(results, order.turn(turn), strict=True):
+            if answered != natural:
+                result["of"] = answered
+        entry: list[Any] = [turn.role, parts]
         if turn.name is not None:
             entry.append(turn.name)
         out.append(entry)
@@ -158,7 +256,8 @@ def _content(record: Record) -> Any:
     """The record's content in one canonical JSON value: no layout, source, dialect, call ids or unknown keys.
 
     Text-only conversations are a flat list `[role, text, role, text]`; all others an object. Call ids differ between
-    dialects, so a result names its call by position, and only where that is not the natural one.
+    dialects, so a result names its call by position, and only where that is not the first open one. Arguments that are
+    JSON count by their value.
     """
     if record.tools is None and record.candidates is None and record.label is None:
         flat: list[str] = []
@@ -174,26 +273,31 @@ def _content(record: Record) -> Any:
     if record.tools is not None:
         content["tools"] = record.tools
     if record.candidates is not None:
-        content["candidates"] = [
-            [_turns(c.turns), c.score, c.rank, c.label, c.model] for c in record.candidates
-        ]
+        content["candidates"] = [[_turns(c.turns), c.score, c.rank, c.label, c.model] for c in record.candidates]
     if record.label is not None:
         content["label"] = record.label
     return content
 
 
 def record_id(record: Record) -> bytes:
-    """The 16-byte content hash of a record (xxh3-128 of its canonical content): the same in every dialect."""
+    """The 16-byte content hash of a record (xxh3-128 of its canonical content): the same in every dialect.
+
+    Raises RowError for values nested so deep that Python cannot walk them.
+    """
     content = _content(record)
     try:
-        return xxh3_128_digest(orjson.dumps(content))
+        if type(content) is list:
+            return xxh3_128_digest(orjson.dumps(content))
+        return xxh3_128_digest(orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
     except TypeError:
-        # Lone surrogates and integers beyond 64 bits have no orjson form; escaped ASCII JSON is as unambiguous.
-        return xxh3_128_digest(json.dumps(content, ensure_ascii=True, default=_fragment).encode())
+        pass  # lone surrogates and big integers have no orjson form; escaped ASCII JSON is as unambiguous
+    try:
+        return xxh3_128_digest(json.dumps(content, sort_keys=True, default=_fragment).encode())
+    except RecursionError:
+        raise RowError("too_deep", "values are nested too deep to be compared") from None
 
 
 def _fragment(value: Any) -> Any:
     if isinstance(value, orjson.Fragment):
-        contents = value.contents
-        return {"number": contents.decode() if isinstance(contents, bytes) else contents}
+        return {"number": orjson.dumps(value).decode()}
     raise TypeError(f"no canonical form for {type(value).__name__}")

@@ -70,6 +70,7 @@ TASKS: dict[str, str] = {
     "fingerprint": "dataforge.ops.fingerprint",
     "measure": "dataforge.ops.measure",
     "profile": "dataforge.ops.profile",
+    "texts": "dataforge.shards.texts",
     "tokenise": "dataforge.shards.tokenise",
 }
 """What workers do with a chunk -> module with `open_task(options)`."""

@@ -20,6 +20,7 @@ from dataforge.twins import call
 __all__ = ["command"]
 
 
+MACHINE = 2**53
 METAVARS = {str: "TEXT", int: "N", float: "X"}
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -39,11 +40,16 @@ class NearChoice(click.Choice[str]):
 def _kind(setting: Setting) -> Any:
     if setting.choices:
         return NearChoice(setting.choices)
-    if setting.kind is int and (setting.minimum is not None or setting.maximum is not None):
-        low, high = setting.minimum, setting.maximum
-        return click.IntRange(None if low is None else int(low), None if high is None else int(high))
-    if setting.kind is float and (setting.minimum is not None or setting.maximum is not None):
-        return click.FloatRange(setting.minimum, setting.maximum)
+    low, high = setting.minimum, setting.maximum
+    if setting.kind is int and (low is not None or high is not None):
+        # A limit that is only the machine's (a seed of 63 bits) is checked by the config and not shown.
+        span = click.IntRange(None if low is None else int(low), None if high is None or high > MACHINE else int(high))
+        span.name = "whole number"
+        return span
+    if setting.kind is float and (low is not None or high is not None):
+        number = click.FloatRange(low, high)
+        number.name = "number"
+        return number
     return setting.kind
 
 
@@ -51,16 +57,18 @@ def _option(setting: Setting) -> click.Option:
     """The flag of a setting."""
     short = [flag for flag in setting.flags if not flag.startswith("--")]
     text = setting.help + (f" [{setting.unit}]" if setting.unit else "")
-    shown = setting.default not in (None, False, (), "") and not setting.required
+    default = "\\n" if setting.default == "\n" else setting.default
+    shown = not setting.required and default is not None and default is not False and default != () and default != ""
     if setting.kind is bool:
         spelled = f"{setting.flag}/--no-{setting.flag[2:]}" if setting.default is True else setting.flag
-        return click.Option([setting.name, spelled, *short], is_flag=True, default=setting.default, help=text, show_default=shown)
-    default = None if setting.required else setting.default
+        return click.Option(
+            [setting.name, spelled, *short], is_flag=True, default=setting.default, help=text, show_default=shown
+        )
     return click.Option(
         [setting.name, setting.flag, *short],
         type=_kind(setting),
         required=setting.required,
-        default=repr(default)[1:-1] if default == "\n" else default,
+        default=None if setting.required else default,
         multiple=setting.many,
         help=text,
         show_default=shown,
@@ -73,12 +81,19 @@ def _parameters(operation: Operation) -> list[click.Parameter]:
     if operation.inputs == "many":
         parameters.append(click.Argument(["inputs"], nargs=-1, type=click.Path(allow_dash=True), metavar="[IN]..."))
     elif operation.inputs in ("one", "optional"):
-        parameters.append(click.Argument(["inputs"], required=operation.inputs == "one", metavar="NAME" if operation.inputs == "optional" else "FILE"))
+        metavar = "NAME" if operation.inputs == "optional" else "FILE"
+        parameters.append(click.Argument(["inputs"], required=operation.inputs == "one", metavar=metavar))
     if operation.output != "none":
-        target = {"file": "file to write (default: standard output)", "folder": "folder to write", "optional": "file to write"}
+        target = {
+            "file": "file to write (default: standard output)",
+            "folder": "folder to write",
+            "optional": "file to write",
+        }
         text = target[operation.output]
         parameters.append(
-            click.Option(["output", "-o", "--output"], type=click.Path(), required=operation.output == "folder", help=text)
+            click.Option(
+                ["output", "-o", "--output"], type=click.Path(), required=operation.output == "folder", help=text
+            )
         )
     parameters += [_option(setting) for setting in settings(operation.config)]
     parameters += [_option(setting) for setting in settings(RunOptions) if setting.name in operation.options]
@@ -103,12 +118,11 @@ def command(name: str, *, examples: tuple[str, ...]) -> click.Command:
         inputs = _inputs(operation, values.pop("inputs", None))
         output = values.pop("output", None)
         values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-        for setting in settings(operation.config):
-            if setting.kind is str and isinstance(values[setting.name], str) and setting.name == "joiner":
-                values[setting.name] = values[setting.name].replace("\\n", "\n").replace("\\t", "\t")
-        progress.listener = None if values.get("quiet") or values.get("dry_run") else console.say
+        if isinstance(values.get("joiner"), str):
+            values["joiner"] = values["joiner"].replace("\\n", "\n").replace("\\t", "\t")
+        progress.listener = None if any(map(values.get, ("quiet", "dry_run", "json"))) else console.say
         result = call(operation, inputs, output, values)
-        to_stdout = operation.output == "file" and output in (None, "-") and not values.get("dry_run")
+        to_stdout = (output == "-" or (operation.output == "file" and output is None)) and not values.get("dry_run")
         console.show_result(
             result,
             prints=operation.prints,

@@ -5,16 +5,18 @@ Colour marks only the words `error` and `help`, and only on a terminal; NO_COLOR
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from typing import Any
 
 import click
+import orjson
 
 from dataforge.errors import ConfigError, DataforgeError
+from dataforge.io import jsontext
 from dataforge.ledger import Result
 
-__all__ = ["error", "say", "show_error", "show_result", "use_colour"]
+__all__ = ["error", "json_text", "say", "show_error", "show_result", "use_colour"]
 
 _colour: bool | None = None
 
@@ -52,26 +54,41 @@ def show_error(fault: DataforgeError) -> None:
         for problem in fault.problems:
             error(f"{fault.place}: {problem}" if fault.place else problem)
     else:
-        error(str(fault))
+        error(" ".join(str(fault).splitlines()))
     if fault.help:
         say(f"  help: {fault.help}")
 
 
 def show_result(result: Result, *, prints: bool, as_json: bool, quiet: bool, stdout_has_rows: bool) -> None:
-    """Problems and summary of a finished command."""
-    for problem in result.problems:
-        first, _, rest = problem.partition("\n")
-        error(first)
-        if rest:
-            say(rest)
+    """Problems and summary of a finished command.
+
+    A JSON report goes to standard output, or to standard error where rows go out; there it stands alone, and holds the
+    problems itself.
+    """
+    if not (as_json and stdout_has_rows):
+        for problem in result.problems:
+            first, _, rest = problem.partition("\n")
+            error(first)
+            if rest:
+                say(rest)
     if as_json:
-        value = result.data if result.data is not None else result.report
-        click.echo(json.dumps(value, ensure_ascii=False, indent=2), err=stdout_has_rows)
+        value = result.data
+        if value is None:
+            value = {**(result.report or {"plan": result.lines}), "problems": result.problems}
+        click.echo(json_text(value), err=stdout_has_rows)
         return
     if prints:
         for line in result.lines:
-            click.echo(line)
+            click.echo(line.encode(errors="backslashreplace").decode())
         sys.stdout.flush()
     elif not quiet:
         for line in result.lines:
             say(line)
+
+
+def json_text(value: Any) -> str:
+    """A value as indented JSON; big integers and lone surrogates, which rows may hold, as they stood."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return jsontext.encode(value).decode()

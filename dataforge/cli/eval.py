@@ -4,7 +4,5 @@ from dataforge.cli.build import command
 
 COMMAND = command(
     "eval",
-    examples=(
-        "dataforge eval domain.jsonl general.jsonl --model tuned",
-    ),
+    examples=("dataforge eval domain.jsonl general.jsonl --model tuned",),
 )

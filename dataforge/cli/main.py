@@ -1,6 +1,7 @@
 """The command line: a lazy group over the Python API.
 
-`dataforge --help` imports click and the table of commands, nothing heavy; a command's module is imported when it is used.
+`dataforge --help` imports click and the table of commands, nothing heavy; a command's module is imported when it is
+used.
 Exit codes: 0 fine, 1 ran and the data has problems, 2 could not run, 130 interrupted.
 """
 
@@ -15,7 +16,7 @@ import click
 
 from dataforge import __version__
 from dataforge.cli import console
-from dataforge.errors import DataforgeError
+from dataforge.errors import DataError, DataforgeError, OutputError, UsageError, did_you_mean
 from dataforge.registry import COMMANDS
 
 __all__ = ["cli", "main"]
@@ -50,6 +51,15 @@ class LazyGroup(click.Group):
             return LazyGroup(name=name, help=GROUPS[name], prefix=name + " ", context_settings=CONTEXT)
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; UsageError with a suggestion if there is none of that name."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = did_you_mean(args[0], self.list_commands(ctx))
+            raise UsageError(f"{self.prefix + args[0]!r} is not a command of dataforge", help=near)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Help lines from the table, so that help imports no command."""
         rows = [(name, GROUPS.get(name) or COMMANDS[self.prefix + name][1]) for name in self.list_commands(ctx)]
@@ -65,7 +75,10 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="dataforge")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 @click.option(
-    "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour messages (NO_COLOR is heeded)."
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colour messages (NO_COLOR is heeded).",
 )
 def cli(debug: bool, color: str) -> None:
     """Turn raw instruction data, documents and preferences into training shards, and train with them."""
@@ -74,31 +87,48 @@ def cli(debug: bool, color: str) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    debug = "--debug" in sys.argv or bool(os.environ.get("DATAFORGE_DEBUG"))
     try:
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        code = cli.main(prog_name="dataforge", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has seen enough. Python would complain once more at exit, so nothing is left to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 0
-    except (KeyboardInterrupt, click.Abort):
-        if debug:
-            raise
-        console.error("interrupted; nothing half-written was kept")
-        code = 130
-    except click.ClickException as fault:
+        code = 0  # the reader of our output has seen enough
+    except click.exceptions.NoArgsIsHelpError as fault:
         fault.show()
         code = 2
-    except DataforgeError as fault:
-        if debug:
-            raise
-        console.show_error(fault)
-        code = fault.exit_code
-    except Exception as fault:
-        if debug:
-            raise
-        console.error(f"this is a fault of dataforge {__version__}: {type(fault).__name__}: {fault}")
-        console.say("  help: run again with `dataforge --debug ...` and report the traceback")
-        code = 2
+    except BaseException as fault:
+        code = _explain(fault)
+    _leave_nothing_to_flush()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(fault: BaseException) -> int:
+    """Say what went wrong in one line and its help; the exit code."""
+    if isinstance(fault, SystemExit):
+        raise fault
+    if ("--debug" in sys.argv or os.environ.get("DATAFORGE_DEBUG")) and not isinstance(fault, click.UsageError):
+        raise fault
+    if isinstance(fault, KeyboardInterrupt | click.Abort):
+        console.error("interrupted; nothing half-written was kept")
+        return 130
+    if isinstance(fault, click.ClickException):
+        context = getattr(fault, "ctx", None)
+        fault = UsageError(fault.format_message(), help=f"{context.command_path} --help" if context else "")
+    elif isinstance(fault, OSError):
+        fault = OutputError(fault.strerror or str(fault), place=str(fault.filename or "standard output"))
+    elif isinstance(fault, MemoryError):
+        fault = DataError("memory ran out", help="use fewer workers (-j), or less data at once")
+    elif not isinstance(fault, DataforgeError):
+        message = f"this is a fault of dataforge {__version__}: {type(fault).__name__}: {fault}"
+        fault = DataforgeError(message, help="run again with `dataforge --debug ...` and report the traceback")
+    console.show_error(fault)
+    return fault.exit_code
+
+
+def _leave_nothing_to_flush() -> None:
+    """Point a standard output that takes no more at nothing: Python would complain about it once again at exit."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -35,7 +35,10 @@ _BY_KEYS: dict[tuple[str, ...], Any] = {}
 
 @dataclass(slots=True)
 class Note:
-    """The fate of one row that was not simply kept. `row` counts in the chunk, `line` in the file; `raw` for rejects."""
+    """The fate of one row that was not simply kept.
+
+    row: its number in the chunk. line: in the file. raw: its bytes, for rejects.
+    """
 
     row: int
     line: int
@@ -63,20 +66,32 @@ class Result:
 
     def frames(self) -> list[bytes]:
         """The result as a JSON head and raw bytes."""
-        notes = [
-            [n.row, n.line, n.fate, n.rule, n.n_out, n.detail, n.path, n.help, _b64(n.raw)] for n in self.notes
-        ]
+        notes = [[n.row, n.line, n.fate, n.rule, n.n_out, n.detail, n.path, n.help, _b64(n.raw)] for n in self.notes]
         sizes = {name: len(data) for name, data in self.payload.items()}
-        head = {"n_in": self.n_in, "n_out": self.n_out, "lines": self.lines, "notes": notes, "stats": self.stats, "payload": sizes}
+        head = {
+            "n_in": self.n_in,
+            "n_out": self.n_out,
+            "lines": self.lines,
+            "notes": notes,
+            "stats": self.stats,
+            "payload": sizes,
+        }
         return [jsontext.encode(head), self.out, self.ids, *self.payload.values()]
 
     @classmethod
     def from_frames(cls, frames: list[bytes]) -> Result:
         """The inverse of `frames`."""
-        head = orjson.loads(frames[0])
-        notes = [Note(*fields[:8], raw=_unb64(fields[8])) for fields in head["notes"]]
+        head = jsontext.decode(frames[0], exact=False)
+        notes = [Note(*fields) for fields in head["notes"]]
+        for note, fields in zip(notes, head["notes"], strict=True):
+            note.raw = _unb64(fields[-1])
         payload = dict(zip(head["payload"], frames[3:], strict=True))
         return cls(head["n_in"], head["n_out"], frames[1], frames[2], head["lines"], notes, head["stats"], payload)
+
+
+def _printable(text: str) -> str:
+    """The text with lone surrogates as escapes: ledgers and terminals have no place for them."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _b64(raw: bytes | None) -> str | None:
@@ -100,7 +115,9 @@ def detect(row: dict[str, Any]) -> Any:
                 _BY_KEYS[keys] = module
             return module
     names = ", ".join(shorten(key, 30) for key in keys[:8]) or "none"
-    raise RowError("unknown_dialect", f"no dialect has these keys: {names}", help="`dataforge formats` lists the dialects")
+    raise RowError(
+        "unknown_dialect", f"no dialect has these keys: {names}", help="`dataforge formats` lists the dialects"
+    )
 
 
 def dialect(name: str) -> Any:
@@ -175,14 +192,13 @@ class Batch:
 
     def _split_json(self, data: bytes) -> list[bytes]:
         starts, ends = scan.split_values(data, commas=self.chunk.kind == "array")
-        if ends and ends[-1] < len(data) and data[ends[-1] :].strip():
-            starts, ends = [*starts, ends[-1]], [*ends, len(data)]  # a value that the file's end cuts off
+        last = ends[-1] if ends else 0
+        if data[last:].strip():
+            starts, ends = [*starts, last], [*ends, len(data)]  # a value that the file's end cuts off
         rows, lines, seen, line = [], [], 0, self.chunk.line
         for start, end in zip(starts, ends, strict=True):
             row = data[start:end]
             lead = len(row) - len(row.lstrip())
-            if lead == len(row) and (len(starts) == 1 or self.chunk.kind == "values"):
-                continue
             line += data.count(b"\n", seen, start + lead)
             seen = start + lead
             rows.append(row.strip())
@@ -197,7 +213,7 @@ class Batch:
 
     def raw(self, row: int) -> bytes:
         """The bytes of a row, without its line end."""
-        return self._raw[row].rstrip(b"\r")
+        return self._raw[row].removesuffix(b"\r")
 
     def values(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """(row, JSON object) of every readable row; the others become errors."""
@@ -236,7 +252,8 @@ class Batch:
 
     def _unreadable(self, index: int, fault: ValueError) -> None:
         if isinstance(fault, UnicodeDecodeError):
-            self.error(index, "invalid_utf8", f"invalid UTF-8 at byte {fault.start} of the row", help="iconv -f GB18030 -t UTF-8, if it is Chinese in another encoding")
+            help = "iconv -f GB18030 -t UTF-8, if it is Chinese in another encoding"
+            self.error(index, "invalid_utf8", f"invalid UTF-8 at byte {fault.start} of the row", help=help)
             return
         message = str(fault).replace("line 1 column", "column")
         self.error(index, "broken_json", f"broken JSON: {message}")
@@ -265,6 +282,7 @@ class Batch:
 
     def error(self, row: int, rule: str, detail: str, path: str = "$", help: str = "") -> None:
         """Give a row the fate `error`."""
+        detail, path, help = map(_printable, (detail, path, help))
         self.notes[row] = Note(row, self.line(row), ERROR, rule, 0, detail, path, help, self.raw(row))
 
     def fault(self, row: int, fault: RowError) -> None:
@@ -285,5 +303,12 @@ class Batch:
         notes = [self.notes[row] for row in sorted(self.notes)]
         lines = self._lines if self._lines and self.n_in else None
         return Result(
-            self.n_in, self.n_in - lost, b"".join(self.out), b"".join(self.ids), lines, notes, dict(self.stats), self.payload
+            self.n_in,
+            self.n_in - lost,
+            b"".join(self.out),
+            b"".join(self.ids),
+            lines,
+            notes,
+            dict(self.stats),
+            self.payload,
         )

@@ -11,6 +11,7 @@ Python: `polars.read_parquet("out.jsonl.forge/ledger.parquet")`
 from __future__ import annotations
 
 import base64
+import contextlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -103,6 +104,9 @@ class LedgerFile:
         encoding = {"ordinal": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"}
         try:
             self._file = open(path, "wb")
+        except OSError as fault:
+            raise out_of_space(fault, str(path)) from None
+        try:
             self._writer = pq.ParquetWriter(
                 self._file,
                 self.schema,
@@ -112,6 +116,7 @@ class LedgerFile:
                 write_statistics=["ordinal", "line", "fate", "rule"],
             )
         except OSError as fault:
+            self._file.close()
             raise out_of_space(fault, str(path)) from None
         self._held: list[Rows] = []
         self._count = 0
@@ -137,12 +142,16 @@ class LedgerFile:
         names: list[str] = []
         for rows in held:
             names += [rule for rule in rows.rules if rule not in names]
-        rules = np.concatenate([np.array([names.index(r) for r in rows.rules], np.int32)[rows.rule_of] for rows in held])
+        rules = np.concatenate(
+            [np.array([names.index(r) for r in rows.rules], np.int32)[rows.rule_of] for rows in held]
+        )
         fates = np.concatenate([rows.fates for rows in held]).astype(np.int32)
         source = np.concatenate([np.full(len(rows), rows.source, np.int32) for rows in held])
         ordinal = np.concatenate([np.arange(rows.first, rows.first + len(rows), dtype=np.int64) for rows in held])
         ids = b"".join(rows.ids for rows in held)
-        unread = np.frombuffer(ids, dtype=[("a", "<u8"), ("b", "<u8")]) == np.frombuffer(NO_ID, dtype=[("a", "<u8"), ("b", "<u8")])
+        unread = np.frombuffer(ids, dtype=[("a", "<u8"), ("b", "<u8")]) == np.frombuffer(
+            NO_ID, dtype=[("a", "<u8"), ("b", "<u8")]
+        )
         keeper = _joined([rows.keeper_source for rows in held], held, np.int32)
         keeper_ordinal = _joined([rows.keeper_ordinal for rows in held], held, np.int64)
         position = _joined([rows.position for rows in held], held, np.int64)
@@ -175,10 +184,20 @@ class LedgerFile:
         except OSError as fault:
             raise out_of_space(fault, str(self._path)) from None
 
+    def give_up(self) -> None:
+        """Close a file that nobody will read; nothing to do after `close`."""
+        if not self._file.closed:
+            for end in (self._writer.close, self._file.close):
+                with contextlib.suppress(OSError):
+                    end()
+            self._writer.is_open = False  # it would else try to write its footer when it is collected
+
 
 def _joined(columns: list[Any], held: list[Rows], dtype: type) -> NDArray[Any]:
     """Optional columns end to end, -1 where a chunk has none."""
-    return np.concatenate([np.full(len(rows), -1, dtype) if c is None else c for c, rows in zip(columns, held, strict=True)])
+    return np.concatenate(
+        [np.full(len(rows), -1, dtype) if c is None else c for c, rows in zip(columns, held, strict=True)]
+    )
 
 
 def _fixed(pa: Any, ids: bytes, unread: NDArray[np.bool_]) -> Any:
@@ -220,3 +239,9 @@ class RejectsFile:
         except OSError as fault:
             raise out_of_space(fault, str(self._path)) from None
         return True
+
+    def give_up(self) -> None:
+        """Close a file that nobody will read; nothing to do after `close`."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()

@@ -9,6 +9,7 @@ Python: `with Output("out.jsonl", options) as out: out.write(rows); out.commit(.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import json
@@ -23,12 +24,12 @@ from typing import Any, BinaryIO, cast
 from xxhash import xxh3_128
 
 from dataforge.config import RunOptions
-from dataforge.errors import OutputError
-from dataforge.io.paths import STDIN, container_of
+from dataforge.errors import OutputError, did_you_mean
+from dataforge.io.paths import COMPRESSIONS, CONTAINERS, STDIN, container_of
 
 __all__ = ["Output", "atomic_json", "out_of_space"]
 
-MANIFEST = "manifest.json"
+MANIFEST, REPORT, PARTIAL = "manifest.json", "report.json", "partial"
 
 
 def out_of_space(fault: OSError, place: str) -> OutputError:
@@ -36,6 +37,10 @@ def out_of_space(fault: OSError, place: str) -> OutputError:
     if fault.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(
             "no space left on the device; nothing was kept", place=place, help="free some space or choose another -o"
+        )
+    if fault.errno == errno.EFBIG:
+        return OutputError(
+            "is larger than files may be here; nothing was kept", place=place, help="ulimit -f unlimited"
         )
     return OutputError(f"cannot be written: {fault.strerror or fault}", place=place)
 
@@ -48,7 +53,7 @@ def atomic_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 class _Hashed:
-    """A file that hashes and counts what is written to it."""
+    """A file that hashes and counts what is written to it; once given up, it takes everything and keeps nothing."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -56,16 +61,22 @@ class _Hashed:
         self.bytes = 0
 
     def write(self, data: bytes) -> int:
-        self._file.write(data)
-        self._hash.update(data)
-        self.bytes += len(data)
+        if not self._file.closed:
+            self._file.write(data)
+            self._hash.update(data)
+            self.bytes += len(data)
         return len(data)
 
     def flush(self) -> None:
-        self._file.flush()
+        if not self._file.closed:
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()
+
+    def give_up(self) -> None:
+        with contextlib.suppress(OSError):  # the write that failed has been reported; closing would flush its rest
+            self._file.close()
 
     @property
     def hash(self) -> str:
@@ -76,7 +87,7 @@ class Output:
     """The output file of a command (or standard output, or none) and its forge folder.
 
     path: where rows go; None for standard output, "" for no rows at all. container: how rows are framed there.
-    Raises OutputError if the output exists and `force` is not set.
+    Raises OutputError if the output exists and `force` is not set, or cannot be what its name says.
     """
 
     def __init__(self, path: str | None, options: RunOptions, *, container: str | None = None) -> None:
@@ -86,26 +97,20 @@ class Output:
         forge = options.forge or (f"{self.path}.forge" if self.path else None)
         self.forge = Path(forge) if forge else None
         if self.path:
-            self._refuse(self.path, options.force)
+            _refuse(self.path, container or kind, options.force)
+        if self.forge is not None:
+            _refuse_folder(self.forge)
         self._first = True
         self._file: Any = None
         self._raw: _Hashed | None = None
         self._compression = compression
         self._made = False
-
-    def _refuse(self, path: str, force: bool) -> None:
-        folder = os.path.dirname(path) or "."
-        if not os.path.isdir(folder):
-            raise OutputError("no such folder", place=folder, help=f"mkdir -p {folder}")
-        if os.path.isdir(path):
-            raise OutputError("is a folder; a file is needed", place=path)
-        if os.path.exists(path) and not force:
-            raise OutputError("exists already", place=path, help="--force replaces it, or choose another -o")
+        self._entered = False
 
     @property
     def partial(self) -> Path | None:
         """The folder of unfinished files."""
-        return self.forge / "partial" if self.forge else None
+        return self.forge / PARTIAL if self.forge else None
 
     def __enter__(self) -> Output:
         try:
@@ -113,13 +118,17 @@ class Output:
                 self._made = not self.forge.exists()
                 shutil.rmtree(self.partial, ignore_errors=True)
                 self.partial.mkdir(parents=True)
+                self._entered = True
             if self.path is None:
+                if sys.stdout is None:
+                    raise OutputError("standard output is closed", help="name a file with -o")
                 self._file = sys.stdout.buffer
             elif self.path:
                 assert self.partial is not None
                 self._raw = _Hashed(open(self.partial / "out", "wb"))
                 self._file = self._compressed(self._raw)
         except OSError as fault:
+            self._discard()
             raise out_of_space(fault, str(self.path or self.forge)) from None
         return self
 
@@ -144,6 +153,8 @@ class Output:
 
     def raw_write(self, data: bytes) -> None:
         """Write bytes as they are (a table's header)."""
+        if self._file is None:
+            return
         try:
             self._file.write(data)
         except BrokenPipeError:
@@ -171,33 +182,90 @@ class Output:
         return {"name": os.path.basename(self.path or ""), "bytes": self._raw.bytes, "hash": self._raw.hash}
 
     def commit(self, files: tuple[str, ...], report: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
-        """Put everything into place: output, the named files of the partial folder, report, and the manifest last."""
+        """Put everything into place: output, the named files of the partial folder, report, and the manifest last.
+
+        All is written before the first rename, so that a full disk finds an older output still whole.
+        """
         if self.forge is None or self.partial is None:
             return
         try:
+            atomic_json(self.partial / REPORT, report)
+            atomic_json(self.partial / MANIFEST, manifest)
+            made = self._beside(self.partial / "out") if self.path else None
             (self.forge / MANIFEST).unlink(missing_ok=True)
-            if self.path:
-                os.replace(self.partial / "out", self.path)
-            for name in ("ledger.parquet", "rejects.jsonl"):
-                if name in files:
+            if made is not None and self.path:
+                os.replace(made, os.path.realpath(self.path))  # a link stays a link
+            for name in ("ledger.parquet", "rejects.jsonl", REPORT, MANIFEST):
+                if name in files or name in (REPORT, MANIFEST):
                     os.replace(self.partial / name, self.forge / name)
                 else:
                     (self.forge / name).unlink(missing_ok=True)
-            shutil.rmtree(self.partial)
-            atomic_json(self.forge / "report.json", report)
-            atomic_json(self.forge / MANIFEST, manifest)
         except OSError as fault:
-            raise out_of_space(fault, str(self.forge)) from None
+            raise out_of_space(fault, str(self.path or self.forge)) from None
+        self._entered = False
+        shutil.rmtree(self.partial, ignore_errors=True)
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            return
+    def _beside(self, made: Path) -> Path:
+        """The finished file on the output's own file system, where a rename can put it into place."""
+        target = Path(os.path.realpath(self.path or ""))
+        if made.stat().st_dev == target.parent.stat().st_dev:
+            return made
+        near = target.with_name(f".{target.name}.partial")
+        try:
+            shutil.copyfile(made, near)
+        except OSError:
+            near.unlink(missing_ok=True)
+            raise
+        return near
+
+    def _discard(self) -> None:
+        """Remove what was written; an older output stays as it is."""
         if self._raw is not None:
-            try:
-                self._raw.close()
-            except OSError:
-                pass  # the write that failed has been reported; closing flushes what could not be written
-        if self.partial is not None and self.forge is not None:
+            self._raw.give_up()
+            with contextlib.suppress(OSError, ValueError):
+                (self._file or self._raw).close()  # a compressor would else complain when it is collected
+        if self._entered and self.partial is not None and self.forge is not None:
             shutil.rmtree(self.partial, ignore_errors=True)
             if self._made:
                 shutil.rmtree(self.forge, ignore_errors=True)
+        self._entered = False
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None or self._entered:
+            self._discard()
+
+
+def _refuse(path: str, container: str | None, force: bool) -> None:
+    """Raise OutputError if a file cannot, or must not, be written there."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise OutputError("no such folder", place=folder, help=f"mkdir -p {folder}")
+    if os.path.isdir(path):
+        raise OutputError("is a folder; a file is needed", place=path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A rename would put a file in its place: --force must never replace /dev/null.
+        raise OutputError("is a device or a pipe, not a file", place=path, help=f"leave -o out and write: ... > {path}")
+    if container is None:
+        last = os.path.splitext(path)[1]
+        near = did_you_mean(last, CONTAINERS) if last and last not in COMPRESSIONS else ""
+        known = f"known: {', '.join(CONTAINERS)}, and each with {' or '.join(COMPRESSIONS)}"
+        raise OutputError("the suffix names no container", place=path, help=near if near.startswith("did") else known)
+    if os.path.exists(path) and not force:
+        raise OutputError("exists already", place=path, help="--force replaces it, or choose another -o")
+
+
+def _refuse_folder(forge: Path) -> None:
+    """Raise OutputError if the forge folder is no folder, or one that holds somebody else's files."""
+    if not os.path.lexists(forge):
+        return
+    if not forge.is_dir():
+        raise OutputError("is a file; a folder is needed", place=str(forge), help="choose another --forge")
+    names = {path.name for path in forge.iterdir()}
+    if forge.suffix != ".forge" and names - {PARTIAL} and MANIFEST not in names:
+        raise OutputError(
+            "holds other files; --forge needs a folder of its own",
+            place=str(forge),
+            help="name one that does not exist",
+        )

@@ -8,6 +8,7 @@ Python: `for chunk, result in run_ordered("rows", {"to": "sharegpt"}, chunks, wo
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -51,14 +52,21 @@ class _Worker:
     def __init__(self, task: str, options: dict[str, Any]) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
         environment = {**os.environ, **WORKER_ENVIRONMENT, "PYTHONPATH": paths}
-        sizes = {"pipesize": PIPE_BYTES} if sys.platform == "linux" else {}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "dataforge.engine.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            **cast(Any, sizes),
-        )
+        more: dict[str, Any] = {"pipesize": PIPE_BYTES} if sys.platform == "linux" else {}
+        if os.name == "posix":
+            more["process_group"] = 0  # Ctrl-C is for the parent, which ends its workers; they must not see it
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dataforge.engine.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                **more,
+            )
+        except OSError as fault:
+            raise errors.DataforgeError(
+                f"cannot start a worker process: {fault.strerror}", help="use fewer workers (-j)"
+            ) from None
         self._send([orjson.dumps({"task": task, "options": options})])
 
     def _send(self, parts: list[bytes]) -> None:
@@ -73,17 +81,9 @@ class _Worker:
         if parts is None:
             code = self.process.wait()
             reason = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-            raise errors.DataforgeError(
-                f"a worker process {reason}", help="if memory ran out, use fewer workers (-j)"
-            )
+            raise errors.DataforgeError(f"a worker process {reason}", help="if memory ran out, use fewer workers (-j)")
         if parts[0] == b"error":
-            said = orjson.loads(parts[1])
-            kind = getattr(errors, said.pop("type"), errors.DataforgeError)
-            failure = errors.DataforgeError(**said)
-            if kind is not errors.DataforgeError:
-                failure = kind.__new__(kind)
-                errors.DataforgeError.__init__(failure, **said)
-            raise failure
+            raise _failure(json.loads(parts[1]))
         return Result.from_frames(parts[1:])
 
     def stop(self) -> None:
@@ -94,6 +94,20 @@ class _Worker:
             except BrokenPipeError:
                 pass
         self.process.wait()
+
+
+def _failure(said: dict[str, Any]) -> Exception:
+    """The exception that a worker met: of its own class where it was raised on purpose, else a RuntimeError."""
+    kind = said.pop("type")
+    if not kind:
+        fault = RuntimeError(said["message"])
+        fault.add_note("in a worker process:\n" + said["trace"])
+        return fault
+    failure: errors.DataforgeError = errors.DataforgeError.__new__(getattr(errors, kind, errors.DataforgeError))
+    errors.DataforgeError.__init__(failure, **said)
+    if isinstance(failure, errors.ConfigError):
+        failure.problems = [failure.message]
+    return failure
 
 
 class _Pool:

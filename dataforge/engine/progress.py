@@ -29,7 +29,13 @@ class Progress:
             from rich.progress import Progress as Bar
 
             amount = DownloadColumn() if self._unit == "bytes" else MofNCompleteColumn()
-            columns = [TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+            columns = [
+                TextColumn("{task.description}"),
+                BarColumn(),
+                amount,
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+            ]
             self._bar = Bar(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
             self._task = self._bar.add_task(self._label, total=self._total, note="")
@@ -40,7 +46,9 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._task, advance=amount, note=note)
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._bar is not None:
             self._bar.stop()
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -62,11 +63,18 @@ class Run:
     """
 
     def __init__(
-        self, command: str, inputs: Sequence[str], output: str | None, options: RunOptions, *, container: str | None = None
+        self,
+        command: str,
+        inputs: Sequence[str],
+        output: str | None,
+        options: RunOptions,
+        *,
+        container: str | None = None,
     ) -> None:
         self.command = command
         self.options = options
         self.sources = find_sources(inputs)
+        self._places = ["stdin" if source.path == STDIN else source.path for source in self.sources]
         self.counts = Counts()
         self.stats: Counter[str] = Counter()
         self.output = Output(output, options, container=container)
@@ -80,15 +88,19 @@ class Run:
         self._began = time.perf_counter()
 
     def __enter__(self) -> Run:
-        if self.output.path:
+        if self.output.path and os.path.exists(self.output.path):
             for source in self.sources:
-                if os.path.exists(self.output.path) and source.path != STDIN and os.path.samefile(source.path, self.output.path):
+                if source.path != STDIN and os.path.samefile(source.path, self.output.path):
                     raise InputError("is also the output", place=source.path, help="choose another -o")
         self.output.__enter__()
         partial = self.output.partial
         if partial is not None:
-            self._ledger = LedgerFile(partial / "ledger.parquet", [source.name for source in self.sources])
-            self._rejects = RejectsFile(partial / "rejects.jsonl")
+            try:
+                self._rejects = RejectsFile(partial / "rejects.jsonl")
+                self._ledger = LedgerFile(partial / "ledger.parquet", [source.name for source in self.sources])
+            except BaseException:
+                self.__exit__(*sys.exc_info())
+                raise
         return self
 
     def spool(self) -> None:
@@ -97,23 +109,23 @@ class Run:
             if source.path != STDIN and os.path.isfile(source.path):
                 continue
             reading = open_reading(source)
-            with tempfile.NamedTemporaryFile(prefix="dataforge-", delete=False) as file:
-                self._spooled.append(file.name)
-                try:
+            try:
+                with tempfile.NamedTemporaryFile(prefix="dataforge-", delete=False) as file:
+                    self._spooled.append(file.name)
                     while block := reading.read(CHUNK_BYTES):
                         file.write(block)
-                except OSError as fault:
-                    raise out_of_space(fault, file.name) from None
+            except OSError as fault:
+                raise out_of_space(fault, self._spooled[-1] if self._spooled else tempfile.gettempdir()) from None
+            finally:
+                reading.close()
             self.sources[index] = dataclasses.replace(source, path=file.name)
 
-    def _chunks(self, only: int | None, readings: list[Reading]) -> Iterator[Chunk]:
+    def _chunks(self, readings: list[Reading]) -> Iterator[Chunk]:
         left = self.options.limit
         for index, source in enumerate(self.sources):
-            if only is not None and index != only:
-                continue
             reading = open_reading(source)
             readings.append(reading)
-            for chunk in read_chunks(source, index, reading):
+            for chunk in read_chunks(source, index, reading) if left != 0 else ():
                 if left is not None:
                     chunk.limit = left
                 yield chunk
@@ -121,7 +133,8 @@ class Run:
                     left -= min(left, self._seen)
                     if left == 0:
                         break
-            reading.finish()
+            if left != 0 or is_file(source):
+                reading.finish()  # a stream may have no end, and nothing more is wanted of it
 
     def parts(self, task: str, task_options: dict[str, Any], *, keep: Any = None) -> Iterator[Part]:
         """Run a task over all chunks, in order. `keep(part number) -> bytes` hands each chunk an earlier decision."""
@@ -130,42 +143,46 @@ class Run:
         # With a limit, the next chunk may be read only when the rows of this one are known.
         workers = 1 if self.options.limit is not None else self.workers
         self._seen = 0
-        chunks = self._chunks(None, readings)
+        chunks = self._chunks(readings)
         if keep is not None:
             chunks = _with_keep(chunks, keep)
-        sizes = [os.path.getsize(s.path) if s.path != STDIN and os.path.isfile(s.path) else None for s in self.sources]
-        total = None if None in sizes else sum(size or 0 for size in sizes)
-        with Progress(self.command, total, quiet=self.options.quiet) as bar:
-            for chunk, result in run_ordered(task, task_options, chunks, workers=workers):
-                self._seen = result.n_in
-                n = result.n_in
-                lines = np.arange(chunk.line, chunk.line + n) if result.lines is None else np.array(result.lines, np.int64)
-                rows = Rows(chunk.source, firsts[chunk.source], lines.astype(np.int64), result.ids)
-                rows.note(result.notes)
-                firsts[chunk.source] += n
-                self._faults(chunk, result.notes)
-                for name, value in result.stats.items():
-                    self.stats[name] += value
-                bar.advance(chunk.length)
-                yield Part(chunk, result, rows)
-        self.input_rows = firsts
-        self._take_entries(readings)
+        total = sum(os.path.getsize(s.path) for s in self.sources) if all(map(is_file, self.sources)) else None
+        try:
+            with Progress(self.command, total, quiet=self.options.quiet) as bar:
+                for chunk, result in run_ordered(task, task_options, chunks, workers=workers):
+                    self._seen = n = result.n_in
+                    given = result.lines
+                    lines = np.arange(chunk.line, chunk.line + n) if given is None else np.array(given)
+                    rows = Rows(chunk.source, firsts[chunk.source], lines.astype(np.int64), result.ids)
+                    rows.note(result.notes)
+                    firsts[chunk.source] += n
+                    self._faults(chunk, result.notes)
+                    self.stats.update(result.stats)
+                    bar.advance(chunk.length)
+                    yield Part(chunk, result, rows)
+            self.input_rows = firsts
+            self._take_entries(readings)
+        finally:
+            for reading in readings:
+                reading.close()
 
     def _take_entries(self, readings: list[Reading]) -> None:
         entries = [
             {"name": source.name, "bytes": reading.bytes, "hash": reading.hash, "rows": rows}
             for source, reading, rows in zip(self.sources, readings, self.input_rows, strict=True)
         ]
-        if self._entries and entries != self._entries:
-            raise InputError("the input changed while it was read", place=self.sources[0].path)
+        for place, old, new in zip(self._places, self._entries, entries, strict=False):
+            if old != new:
+                raise InputError("the input changed while it was read", place=place)
         self._entries = entries
         if sum(self.input_rows) == 0 and self.options.limit != 0:
-            places = ", ".join(_shown(source) for source in self.sources[:3])
+            more = f" and {len(self._places) - 3} more" if len(self._places) > 3 else ""
+            places = ", ".join(self._places[:3]) + more
             raise InputError("holds no rows", place=places, help="is it the right file?")
 
     def _faults(self, chunk: Chunk, notes: list[Note]) -> None:
         """Show faulty rows; under `on_error="stop"` the first one ends the run."""
-        source = _shown(self.sources[chunk.source])
+        source = self._places[chunk.source]
         for note in notes:
             if note.fate != ERROR:
                 continue
@@ -187,7 +204,9 @@ class Run:
             if notes:
                 self._rejects.add(self.sources[part.chunk.source].name, notes)
 
-    def finish(self, config: Any, *, rows_out: int, extra: dict[str, Any] | None = None, data: Any = None) -> CommandResult:
+    def finish(
+        self, config: Any, *, rows_out: int, extra: dict[str, Any] | None = None, data: Any = None
+    ) -> CommandResult:
         """End the output, check conservation, put everything into place, and say what happened."""
         self.counts.rows_out = rows_out
         self.counts.check()
@@ -202,12 +221,16 @@ class Run:
             files.append("rejects.jsonl")
         report = self._report(extra)
         self.output.commit(tuple(files), report, self._manifest(config, entry, extra))
-        result = CommandResult(self.command, self.counts, report, self.output.path or None, problems=self.problems, data=data)
+        result = CommandResult(
+            self.command, self.counts, report, self.output.path or None, problems=self.problems, data=data
+        )
         result.lines.append(self._summary(report))
         if self.counts.errors > len(self.problems):
             result.lines.append(f"{self.counts.errors - len(self.problems):,} more faulty rows are not shown")
-        if files and "rejects.jsonl" in files and self.output.forge is not None:
+        if self.output.forge is not None and "rejects.jsonl" in files:
             result.lines.append(f"rejected rows: {self.output.forge / 'rejects.jsonl'}")
+        elif self.counts.errors and self.output.path is None:
+            result.lines.append("rejected rows are kept nowhere, as there is no -o; --forge DIR keeps them")
         return result
 
     def _summary(self, report: dict[str, Any]) -> str:
@@ -216,11 +239,15 @@ class Run:
         for name in ("kept", "repaired", "dropped", "unused", "errors"):
             number = getattr(counts, name)
             if number or name == "kept":
-                rules = [f"{rule} {n:,}" for (fate, rule), n in sorted(counts.rules.items()) if fate == name or (fate == "error" and name == "errors")]
+                rules = [
+                    f"{rule} {n:,}"
+                    for (fate, rule), n in sorted(counts.rules.items())
+                    if fate == name or (fate == "error" and name == "errors")
+                ]
                 parts.append(f"{number:,} {name}" + (f" ({', '.join(rules)})" if rules else ""))
         where = f" -> {self.output.path}" if self.output.path else ""
-        speed = f"{report['seconds']:.1f} s, {report['mb_per_second']:.0f} MB/s"
-        return f"{', '.join(parts)}; {counts.rows_out:,} out{where} [{speed}]"
+        speed = f", {report['mb_per_second']:.0f} MB/s" if report["seconds"] >= 1 else ""
+        return f"{', '.join(parts)}; {counts.rows_out:,} out{where} [{report['seconds']:.1f} s{speed}]"
 
     def _report(self, extra: dict[str, Any] | None) -> dict[str, Any]:
         seconds = time.perf_counter() - self._began
@@ -238,13 +265,15 @@ class Run:
         }
 
     def _manifest(self, config: Any, entry: dict[str, Any] | None, extra: dict[str, Any] | None) -> dict[str, Any]:
-        options = {f.name: getattr(self.options, f.name) for f in dataclasses.fields(self.options) if f.name in DATA_OPTIONS}
+        options = {
+            f.name: getattr(self.options, f.name) for f in dataclasses.fields(self.options) if f.name in DATA_OPTIONS
+        }
         return {
             "schema": "dataforge.manifest/1",
             "tool": "dataforge",
             "version": __version__,
             "command": self.command,
-            "options": {**portable(dataclasses.asdict(config)), **options},
+            "options": {**_portable_settings(config), **options},
             "seed": self.options.seed,
             "inputs": self._entries,
             "outputs": [entry] if entry else [],
@@ -253,10 +282,16 @@ class Run:
             **(extra or {}),
         }
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for path in self._spooled:
             if os.path.exists(path):
                 os.unlink(path)
+        if self._ledger is not None:
+            self._ledger.give_up()
+        if self._rejects is not None:
+            self._rejects.give_up()
         self.output.__exit__(kind, value, trace)
 
 
@@ -271,12 +306,29 @@ def portable(value: Any) -> Any:
     return value
 
 
+def _portable_settings(config: Any) -> dict[str, Any]:
+    """The settings of a step for the manifest: paths by their last part, so that no folder of this machine shows."""
+    values = dataclasses.asdict(config)
+    for field in dataclasses.fields(config):
+        if field.metadata.get("path"):
+            value = values[field.name]
+            values[field.name] = [_last(path) for path in value] if isinstance(value, tuple) else _last(value)
+    return values
+
+
+def _last(path: str | None) -> str | None:
+    """A path that is absolute or exists by its last part; others (hub ids, patterns) as they are."""
+    if path is None or path == STDIN or not (os.path.isabs(path) or os.path.exists(path)):
+        return path
+    return os.path.basename(os.path.abspath(path)) or path
+
+
+def is_file(source: Source) -> bool:
+    """True for a file that can be read again; False for standard input, pipes and devices."""
+    return source.path != STDIN and os.path.isfile(source.path)
+
+
 def _with_keep(chunks: Iterator[Chunk], keep: Any) -> Iterator[Chunk]:
     for number, chunk in enumerate(chunks):
         chunk.keep = keep(number)
         yield chunk
-
-
-def _shown(source: Source) -> str:
-    """How messages call a source."""
-    return "stdin" if source.name == "stdin" else source.path

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import json
 import os
 import signal
 import struct
 import sys
+import traceback
 from typing import Any, BinaryIO
 
 import orjson
@@ -56,18 +58,24 @@ def write_frames(stream: BinaryIO, parts: list[bytes]) -> None:
 
 
 def read_frames(stream: BinaryIO) -> list[bytes] | None:
-    """Receive one frame; None at the end of the stream."""
+    """Receive one frame; None at the end of the stream, also where it ends inside a frame."""
     head = stream.read(8)
     if len(head) < 8:
         return None
     (count,) = struct.unpack("<Q", head)
-    sizes = struct.unpack(f"<{count}Q", stream.read(8 * count))
-    return [stream.read(size) for size in sizes]
+    table = stream.read(8 * count)
+    if len(table) < 8 * count:
+        return None
+    sizes = struct.unpack(f"<{count}Q", table)
+    parts = [stream.read(size) for size in sizes]
+    return parts if all(len(part) == size for part, size in zip(parts, sizes, strict=True)) else None
 
 
 def chunk_frames(chunk: Chunk) -> list[bytes]:
     """A chunk as a frame."""
-    head = {f.name: getattr(chunk, f.name) for f in dataclasses.fields(chunk) if f.name not in ("data", "faults", "keep")}
+    head = {
+        f.name: getattr(chunk, f.name) for f in dataclasses.fields(chunk) if f.name not in ("data", "faults", "keep")
+    }
     head["faults"] = {str(row): reason for row, reason in chunk.faults.items()}
     head["has"] = [chunk.data is not None, chunk.keep is not None]
     return [orjson.dumps(head), chunk.data or b"", chunk.keep or b""]
@@ -86,6 +94,14 @@ def main() -> None:
     source = sys.stdin.buffer
     sink = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)  # whatever a library prints must not mingle with frames
+    try:
+        _serve(source, sink)
+    except BrokenPipeError:
+        os._exit(1)  # nobody listens any more; an ordinary end would try to flush once again
+
+
+def _serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answer chunks with results; an exception is the last answer."""
     first = read_frames(source)
     if first is None:
         return
@@ -94,11 +110,20 @@ def main() -> None:
         task = Task(order["task"], order["options"])
         while (parts := read_frames(source)) is not None:
             write_frames(sink, [b"ok", *task.run(_chunk(parts)).frames()])
+    except BrokenPipeError:
+        raise
     except DataforgeError as fault:
-        said = {"type": type(fault).__name__, "message": fault.message, "place": fault.place, "help": fault.help}
-        write_frames(sink, [b"error", orjson.dumps(said)])
+        _answer(sink, type(fault).__name__, fault.message, place=fault.place, help=fault.help)
     except MemoryError:
-        write_frames(sink, [b"error", orjson.dumps({"type": "DataforgeError", "message": "a worker ran out of memory"})])
+        _answer(sink, "DataforgeError", "a worker ran out of memory", help="use fewer workers (-j)")
+    except Exception as fault:
+        _answer(sink, "", f"{type(fault).__name__}: {fault}", trace=traceback.format_exc())
+
+
+def _answer(sink: BinaryIO, kind: str, message: str, **more: str) -> None:
+    """Tell the parent what went wrong; `kind` names a class of dataforge.errors, or nothing for a bug."""
+    said = {"type": kind, "message": message, **more}
+    write_frames(sink, [b"error", json.dumps(said).encode()])
 
 
 if __name__ == "__main__":

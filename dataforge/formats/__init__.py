@@ -1,0 +1,1 @@
+"""Dialects: one module each, with `detect`, `read` and `write`."""

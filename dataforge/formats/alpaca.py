@@ -12,7 +12,16 @@ from __future__ import annotations
 from typing import Any
 
 from dataforge.errors import NotRepresentable, RowError, shorten
-from dataforge.formats.spelling import Spelling, assemble, expect_plain, expect_text, extras_of, text_of, turn_path
+from dataforge.formats.spelling import (
+    Spelling,
+    assemble,
+    expect_conversation,
+    expect_plain,
+    expect_text,
+    extras_of,
+    text_of,
+    turn_path,
+)
 from dataforge.record import Record, Turn
 
 __all__ = ["COLUMNS", "EXAMPLE", "NAME", "RULES", "detect", "read", "write"]
@@ -27,7 +36,11 @@ RULES = (
 )
 KNOWN = frozenset({"instruction", "input", "output", "system", "history"})
 CHINESE = {"指令": "instruction", "输入": "input", "输出": "output", "系统": "system", "历史": "history"}
-PLAIN = {keys: {"dialect": NAME, "keys": keys} for keys in (COLUMNS, ("instruction", "output"))}
+RESERVED = KNOWN | {"指令", "messages", "conversations"}
+"""What no extra key of another dialect's row may be called, lest the row be read as something else."""
+PLAIN: dict[tuple[str, ...], dict[str, Any]] = {
+    keys: {"dialect": NAME, "keys": keys} for keys in (COLUMNS, ("instruction", "output"))
+}
 """Layouts of the commonest rows, shared by all of them."""
 
 
@@ -54,7 +67,7 @@ def read(row: dict[str, Any], options: Spelling) -> Record:
                 layout = {"dialect": NAME, "keys": keys, "blank": {"input": None}}
             return Record(turns, None, layout)
         joiner = options.joiner
-        layout = {"dialect": NAME, "keys": keys, "split": (len(instruction), len(joiner))}
+        layout = {"dialect": NAME, "keys": keys, "split": (len(instruction), joiner)}
         return Record([Turn("user", [instruction + joiner + given]), Turn("assistant", [output])], None, layout)
     return _read_rare(row, options)
 
@@ -72,12 +85,13 @@ def _read_rare(row: dict[str, Any], options: Spelling) -> Record:
     blank = {key: row[key] for key in ("input", "system", "history") if key in row and not row[key]}
     layout: dict[str, Any] = {"dialect": NAME, "keys": tuple(row)}
     turns: list[Turn] = []
-    if row.get("system"):
-        turns.append(Turn("system", [expect_text(row["system"], "$.system", "system")]))
+    system = row.get("system")
+    if system is not None and expect_text(system, "$.system", "system"):
+        turns.append(Turn("system", [system]))
     turns += _history(row.get("history"))
     question = row["instruction"]
     if row.get("input"):
-        layout["split"] = (len(question), len(options.joiner))
+        layout["split"] = (len(question), options.joiner)
         question = question + options.joiner + row["input"]
     turns.append(Turn("user", [question]))
     turns.append(Turn("assistant", [] if row["output"] is None else [row["output"]]))
@@ -87,49 +101,58 @@ def _read_rare(row: dict[str, Any], options: Spelling) -> Record:
 
 
 def _history(history: Any) -> list[Turn]:
-    if not history:
+    if history is None or history == "":
         return []
     if not isinstance(history, list):
         raise RowError("bad_history", f"history must be a list of pairs, not {shorten(history)}", path="$.history")
     turns = []
     for index, pair in enumerate(history):
+        path = f"$.history[{index}]"
         if not isinstance(pair, list) or len(pair) != 2:
-            raise RowError(
-                "bad_history", f"must be a pair [question, answer], not {shorten(pair)}", path=f"$.history[{index}]"
-            )
-        question, answer = (expect_text(half, f"$.history[{index}][{n}]", "half of a pair") for n, half in enumerate(pair))
-        turns += [Turn("user", [question]), Turn("assistant", [answer])]
+            raise RowError("bad_history", f"must be a pair [question, answer], not {shorten(pair)}", path=path)
+        for half, role in enumerate(("user", "assistant")):
+            turns.append(Turn(role, [expect_text(pair[half], f"{path}[{half}]", "half of a pair")]))
     return turns
 
 
 def _read_chinese(row: dict[str, Any], options: Spelling) -> Record:
     clash = [key for key, name in CHINESE.items() if key in row and name in row]
     if clash:
-        raise RowError("two_spellings", f"both {clash[0]!r} and {CHINESE[clash[0]]!r} are present", path=f"$.{clash[0]}")
-    record = read({CHINESE.get(key, key): value for key, value in row.items()}, options)
-    layout = {**(record.layout or {}), "keys": tuple(row)}
-    layout["names"] = {name: key for key, name in CHINESE.items() if key in row}
-    record.layout = layout
+        what = f"both {clash[0]!r} and {CHINESE[clash[0]]!r} are present"
+        raise RowError("two_spellings", what, path=f"$.{clash[0]}")
+    names = {name: key for key, name in CHINESE.items() if key in row}
+    try:
+        record = read({CHINESE.get(key, key): value for key, value in row.items()}, options)
+    except RowError as fault:
+        name = fault.path[2:].partition("[")[0]
+        fault.path = "$." + names.get(name, name) + fault.path[2 + len(name) :]
+        raise
+    record.layout = {**(record.layout or {}), "keys": tuple(row), "names": names}
     return record
 
 
 def write(record: Record, options: Spelling) -> dict[str, Any]:
     """The alpaca row of a record; raises NotRepresentable for tool turns, other orders of roles, and parts not text."""
+    if record.candidates is not None or record.label is not None or record.weight is not None:
+        expect_conversation(record, NAME)
     turns = record.turns
     layout = record.layout
     own = layout if layout is not None and layout["dialect"] == NAME else None
     first = 1 if turns and turns[0].role == "system" else 0
-    _check_order(record, first, own)
-    texts = [_text(record, index, own) for index in range(len(turns))]
+    _check_order(record, first)
+    last = len(turns) - 1
+    texts = [text_of(record, index, NAME) for index in range(last)]
     fields: dict[str, Any] = {}
-    fields["instruction"], fields["input"] = _split(texts[-2] or "", own, options)
-    fields["output"] = texts[-1]
+    fields["instruction"], fields["input"] = _split(texts[-1], own)
+    fields["output"] = text_of(record, last, NAME) if turns[last].parts else None
     if first:
+        if not texts[0]:
+            raise NotRepresentable(NAME, "an empty system turn", path=turn_path(record, 0))
         fields["system"] = texts[0]
-    if len(turns) - first > 2:
-        fields["history"] = [[texts[i], texts[i + 1]] for i in range(first, len(turns) - 2, 2)]
+    if last - first > 1:
+        fields["history"] = [[texts[i], texts[i + 1]] for i in range(first, last - 1, 2)]
     if own is None:
-        return assemble(fields, None, record.extras, NAME)
+        return assemble(fields, None, record.extras, NAME, reserved=RESERVED)
     return _as_spelled(fields, own, record)
 
 
@@ -146,35 +169,30 @@ def _as_spelled(fields: dict[str, Any], own: dict[str, Any], record: Record) -> 
         fields.setdefault(key, value)
     if names:
         fields = {names.get(key, key): value for key, value in fields.items()}
-    return assemble(fields, keys, record.extras, NAME)
+    return assemble(fields, keys, record.extras, NAME, reserved=RESERVED)
 
 
-def _text(record: Record, index: int, own: dict[str, Any] | None) -> str | None:
-    if own is not None and not record.turns[index].parts and index == len(record.turns) - 1:
-        return None
-    return text_of(record, index, NAME)
-
-
-def _check_order(record: Record, first: int, own: dict[str, Any] | None) -> None:
+def _check_order(record: Record, first: int) -> None:
     turns = record.turns
-    for index in range(first, len(turns)):
-        turn = turns[index]
+    for index, turn in enumerate(turns):
         wanted = "assistant" if (index - first) % 2 else "user"
-        if turn.role != wanted:
-            what = f"{turn.role} turns" if turn.role in ("tool", "document", "developer", "system") else f"{turn.role} turn where {wanted} is due"
-            raise NotRepresentable(NAME, what, path=turn_path(record, index))
+        if turn.role != wanted and index >= first:
+            due = f" where {wanted} is due" if turn.role in ("user", "assistant") else ""
+            raise NotRepresentable(NAME, f"a {turn.role} turn{due}", path=turn_path(record, index))
         if turn.extras is not None or turn.name is not None or turn.weight is not None:
             expect_plain(turn, record, index, NAME)
     if (len(turns) - first) % 2 or len(turns) == first:
-        raise NotRepresentable(NAME, "a conversation that does not end with the assistant", path=turn_path(record, len(turns) - 1))
+        path = turn_path(record, len(turns) - 1)
+        raise NotRepresentable(NAME, "a conversation that does not end with the assistant", path=path)
     if record.tools is not None:
         raise NotRepresentable(NAME, "tools", path="$.tools")
 
 
-def _split(text: str, own: dict[str, Any] | None, options: Spelling) -> tuple[str, str]:
-    """(instruction, input) of the last user turn: where the source had the boundary, if the text still allows it."""
+def _split(text: str, own: dict[str, Any] | None) -> tuple[str, str]:
+    """(instruction, input) of the last user turn: where the source had the boundary, if the text still has it there."""
     if own is not None and "split" in own:
-        start, width = own["split"]
-        if start + width < len(text):
-            return text[:start], text[start + width :]
+        start, joiner = own["split"]
+        end = start + len(joiner)
+        if end < len(text) and text.startswith(joiner, start):
+            return text[:start], text[end:]
     return text, ""

@@ -10,12 +10,34 @@ CLI: `dataforge convert rows.jsonl --to openai`
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import orjson
+
 from dataforge.errors import NotRepresentable, RowError, did_you_mean, shorten
-from dataforge.formats.spelling import Spelling, assemble, expect_text, extras_of, tools_of, turn_path, wrap_tools
+from dataforge.formats.spelling import (
+    Spelling,
+    assemble,
+    expect_conversation,
+    expect_text,
+    extras_of,
+    same_value,
+    tools_of,
+    turn_path,
+    wrap_tools,
+)
 from dataforge.io import jsontext
-from dataforge.record import Media, Part, Reasoning, Record, ToolCall, ToolResult, Turn
+from dataforge.record import (
+    CallOrder,
+    Media,
+    Part,
+    Reasoning,
+    Record,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 
 __all__ = ["COLUMNS", "EXAMPLE", "NAME", "ROLES", "RULES", "detect", "read", "write"]
 
@@ -43,7 +65,10 @@ ROLES = {
 }
 KNOWN = frozenset({"messages", "tools"})
 PAIR = ("role", "content")
-MESSAGE = frozenset({"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "reasoning_content"})
+MESSAGE = frozenset(
+    {"role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "reasoning_content"}
+)
+PLAIN_ROLES = frozenset(("user", "assistant", "system", "developer"))
 
 
 def detect(row: dict[str, Any]) -> bool:
@@ -70,8 +95,7 @@ def read(row: dict[str, Any], options: Spelling) -> Record:
     record = Record(turns, extras_of(row, KNOWN), layout)
     if "tools" in row:
         layout["tools"] = row["tools"]
-        if row["tools"]:
-            record.tools = tools_of(row["tools"], "$.tools")
+        record.tools = tools_of(row["tools"], "$.tools")
     return record
 
 
@@ -87,7 +111,7 @@ def _turn(message: Any, index: int, layout: dict[str, Any]) -> Turn:
             "unknown_role",
             f"{shorten(spelled)!r} is not a role of openai",
             path=f"{path}.role",
-            help=did_you_mean(str(spelled), ROLES),
+            help=did_you_mean(shorten(spelled), ROLES),
         )
     layout.setdefault("raw", {})[str(index)] = message
     return _parse(message, role, path)
@@ -96,29 +120,39 @@ def _turn(message: Any, index: int, layout: dict[str, Any]) -> Turn:
 def _parse(message: dict[str, Any], role: str, path: str) -> Turn:
     parts: list[Part] = []
     reasoning = message.get("reasoning_content")
-    if reasoning is not None:
-        parts.append(Reasoning(expect_text(reasoning, f"{path}.reasoning_content", "reasoning_content")))
+    if reasoning is not None and expect_text(reasoning, f"{path}.reasoning_content", "reasoning_content"):
+        parts.append(Reasoning(reasoning))
     calls = _calls(message, path)
     if "content" not in message and not calls:
         raise RowError("no_content", "a message needs 'content' (or tool_calls)", path=path)
     content = _content(message.get("content"), path)
     if role == "tool":
-        text = "".join(part for part in content if isinstance(part, str))
-        if any(not isinstance(part, str) for part in content):
-            raise RowError("bad_content", "a tool result must be text", path=f"{path}.content")
-        identity = message.get("tool_call_id")
-        content = [ToolResult(text, None if identity is None else expect_text(identity, f"{path}.tool_call_id", "tool_call_id"))]
-    parts += content
+        content = [_tool_result(message, content, path)]
+    if content != [""] or not calls:  # an empty content beside calls says what null says
+        parts += content
     parts += calls
     name = message.get("name")
     turn = Turn(role, parts, None if name is None else expect_text(name, f"{path}.name", "name"))
-    weight = message.get("weight")
-    if weight is not None:
-        if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise RowError("bad_weight", f"weight must be a number, not {shorten(weight)}", path=f"{path}.weight")
-        turn.weight = weight
+    turn.weight = _weight(message.get("weight"), f"{path}.weight")
     turn.extras = extras_of(message, MESSAGE)
     return turn
+
+
+def _tool_result(message: dict[str, Any], content: list[Part], path: str) -> ToolResult:
+    if any(not isinstance(part, str) for part in content):
+        raise RowError("bad_content", "a tool result must be text", path=f"{path}.content")
+    identity = message.get("tool_call_id")
+    if identity is not None:
+        expect_text(identity, f"{path}.tool_call_id", "tool_call_id")
+    return ToolResult("".join(part for part in content if isinstance(part, str)), identity)
+
+
+def _weight(weight: Any, path: str) -> float | None:
+    if isinstance(weight, orjson.Fragment):  # more digits than a float has; the message keeps them
+        weight = float(orjson.dumps(weight))
+    if weight is None or (isinstance(weight, int | float) and not isinstance(weight, bool) and math.isfinite(weight)):
+        return weight
+    raise RowError("bad_weight", f"weight must be a number, not {shorten(weight)}", path=path)
 
 
 def _content(content: Any, path: str) -> list[Part]:
@@ -127,11 +161,15 @@ def _content(content: Any, path: str) -> list[Part]:
     if isinstance(content, str):
         return [content]
     if not isinstance(content, list):
-        raise RowError("bad_content", f"content must be a text, null or a list, not {shorten(content)}", path=f"{path}.content")
+        what = f"content must be a text, null or a list, not {shorten(content)}"
+        raise RowError("bad_content", what, path=f"{path}.content")
     parts: list[Part] = []
     for index, part in enumerate(content):
         if not isinstance(part, dict) or "type" not in part:
             raise RowError("bad_content", f"a part needs 'type', not {shorten(part)}", path=f"{path}.content[{index}]")
+        if part["type"] == "text" and "text" not in part and "value" in part:
+            what = "a text part holds its text under 'text'; 'value' is the spelling of LLaMA-Factory v1, not read yet"
+            raise RowError("bad_content", what, path=f"{path}.content[{index}]")
         if part["type"] == "text":
             parts.append(expect_text(part.get("text"), f"{path}.content[{index}].text", "a text part"))
         else:
@@ -160,23 +198,28 @@ def _calls(message: dict[str, Any], path: str) -> list[Part]:
 
 def write(record: Record, options: Spelling) -> dict[str, Any]:
     """The chat row of a record; raises NotRepresentable for documents and unreadable calls."""
+    if record.candidates is not None or record.label is not None or record.weight is not None:
+        expect_conversation(record, NAME)
     layout = record.layout
     own = layout if layout is not None and layout["dialect"] == NAME else None
     raw = own.get("raw", {}) if own is not None else {}
-    ids = _Ids()
+    ids: list[tuple[list[str], list[str | None]]] | None = None
     messages = []
     for index, turn in enumerate(record.turns):
         parts = turn.parts
         message = raw.get(str(index)) if raw else None
-        if message is not None and _says(message, turn, index):
-            ids.seen(turn)
-        elif len(parts) == 1 and type(parts[0]) is str and turn.role in PLAIN_ROLES:
+        if message is not None and not _says(message, turn, index):
+            message = None
+        if message is None and len(parts) == 1 and type(parts[0]) is str and turn.role in PLAIN_ROLES:
             message = {"role": turn.role, "content": parts[0]}
-            _decorate(message, turn)
-        else:
-            message = _message(record, index, ids)
-            _decorate(message, turn)
+            _decorate(message, record, index)
+        elif message is None:
+            ids = ids or _ids(record)
+            message = _message(record, index, *ids[index])
+            _decorate(message, record, index)
         messages.append(message)
+    if not messages:
+        raise NotRepresentable(NAME, "a conversation without turns")
     fields: dict[str, Any] = {"messages": messages}
     if own is not None and "tools" in own and _same_tools(own["tools"], record.tools):
         fields["tools"] = own["tools"]
@@ -184,14 +227,11 @@ def write(record: Record, options: Spelling) -> dict[str, Any]:
         fields["tools"] = wrap_tools(record.tools)
     if own is None and not record.extras:
         return fields
-    return assemble(fields, own["keys"] if own is not None else None, record.extras, NAME)
-
-
-PLAIN_ROLES = frozenset(("user", "assistant", "system", "developer"))
+    return assemble(fields, own["keys"] if own is not None else None, record.extras, NAME, reserved=KNOWN)
 
 
 def _same_tools(raw: Any, tools: list[Any] | None) -> bool:
-    return tools is None if not raw else tools_of(raw, "$.tools") == tools
+    return same_value(tools_of(raw, "$.tools"), tools)
 
 
 def _says(message: dict[str, Any], turn: Turn, index: int) -> bool:
@@ -200,60 +240,59 @@ def _says(message: dict[str, Any], turn: Turn, index: int) -> bool:
     return role == turn.role and _parse(message, role, f"$.messages[{index}]") == turn
 
 
-def _decorate(message: dict[str, Any], turn: Turn) -> None:
+def _decorate(message: dict[str, Any], record: Record, index: int) -> None:
+    turn = record.turns[index]
     if turn.name is not None:
         message["name"] = turn.name
     if turn.weight is not None:
         message["weight"] = turn.weight
     if turn.extras:
-        clash = turn.extras.keys() & (MESSAGE | message.keys())
+        clash = turn.extras.keys() & MESSAGE
         if clash:
-            raise NotRepresentable(NAME, f"the extra key {min(clash)!r} of a turn, which has a meaning of its own there")
+            what = f"the extra key {min(clash)!r} of a turn, which has a meaning of its own there"
+            raise NotRepresentable(NAME, what, path=turn_path(record, index))
         message.update(turn.extras)
 
 
-class _Ids:
-    """Ids for calls that have none, by position; results take the ids of the calls before them, in order."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.open: list[str] = []
-
-    def call(self, call: ToolCall) -> str:
-        identity = call.id if call.id is not None else f"call_{self.count}"
-        self.count += 1
-        self.open.append(identity)
-        return identity
-
-    def result(self, result: ToolResult) -> str | None:
-        if result.call_id is not None:
-            if result.call_id in self.open:
-                self.open.remove(result.call_id)
-            return result.call_id
-        return self.open.pop(0) if self.open else None
-
-    def seen(self, turn: Turn) -> None:
-        for part in turn.parts:
-            if isinstance(part, ToolCall):
-                self.call(part)
-            elif isinstance(part, ToolResult):
-                self.result(part)
+def _ids(record: Record) -> list[tuple[list[str], list[str | None]]]:
+    """The ids of each turn's calls and results: those they have, else made from the position and free in the record."""
+    parts = [part for turn in record.turns for part in turn.parts]
+    taken = {part.id for part in parts if isinstance(part, ToolCall)}
+    taken |= {part.call_id for part in parts if isinstance(part, ToolResult)}
+    names: list[str] = []
+    ids: list[tuple[list[str], list[str | None]]] = []
+    order = CallOrder()
+    for turn in record.turns:
+        calls = [part for part in turn.parts if isinstance(part, ToolCall)]
+        results = [part for part in turn.parts if isinstance(part, ToolResult)]
+        for call in calls:
+            name = call.id if call.id is not None else f"call_{len(names)}"
+            while call.id is None and name in taken:
+                name += "_"
+            taken.add(name)
+            names.append(name)
+        answers = [
+            names[answered] if result.call_id is None and answered is not None else result.call_id
+            for result, (answered, _) in zip(results, order.turn(turn), strict=True)
+        ]
+        ids.append((names[len(names) - len(calls) :], answers))
+    return ids
 
 
-def _message(record: Record, index: int, ids: _Ids) -> dict[str, Any]:
-    """The message of a turn that is more than one text."""
+def _message(record: Record, index: int, names: list[str], answers: list[str | None]) -> dict[str, Any]:
+    """The message of a turn that is more than one text, with the ids of its calls and results."""
     turn = record.turns[index]
     path = turn_path(record, index)
     if turn.role not in ROLES:
         raise NotRepresentable(NAME, "a document without speakers", path=path)
     message: dict[str, Any] = {"role": turn.role, "content": None}
     if turn.role == "tool":
-        return _result(turn, message, ids, path)
-    reasoning = [part.text for part in turn.parts if isinstance(part, Reasoning)]
+        return _result(turn, message, answers, path)
+    reasoning = [part for part in turn.parts if isinstance(part, Reasoning)]
     if len(reasoning) > 1:
         raise NotRepresentable(NAME, "several reasoning parts in one turn", path=path)
     if reasoning:
-        message["reasoning_content"] = reasoning[0]
+        message["reasoning_content"] = reasoning[0].text
     body = [part for part in turn.parts if isinstance(part, str | Media)]
     if len(body) == 1 and isinstance(body[0], str):
         message["content"] = body[0]
@@ -264,19 +303,19 @@ def _message(record: Record, index: int, ids: _Ids) -> dict[str, Any]:
         raise NotRepresentable(NAME, "a tool call that is no JSON with a name", path=path)
     if calls:
         message["tool_calls"] = [
-            {"id": ids.call(call), "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in calls
+            {"id": name, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for name, call in zip(names, calls, strict=True)
         ]
-    if len(reasoning) + len(body) + len(calls) != len(turn.parts):
-        raise NotRepresentable(NAME, f"a tool result in a {turn.role} turn", path=path)
+    if [*reasoning, *body, *calls] != turn.parts:
+        what = f"a {turn.role} turn with other parts than reasoning, content and calls, in this order"
+        raise NotRepresentable(NAME, what, path=path)
     return message
 
 
-def _result(turn: Turn, message: dict[str, Any], ids: _Ids, path: str) -> dict[str, Any]:
+def _result(turn: Turn, message: dict[str, Any], answers: list[str | None], path: str) -> dict[str, Any]:
     if len(turn.parts) != 1 or not isinstance(turn.parts[0], ToolResult):
         raise NotRepresentable(NAME, "a tool turn that is not one result", path=path)
-    identity = ids.result(turn.parts[0])
-    if identity is not None:
-        message["tool_call_id"] = identity
+    if answers[0] is not None:
+        message["tool_call_id"] = answers[0]
     message["content"] = turn.parts[0].content
     return message

@@ -1,4 +1,4 @@
-"""Question and answer: `{"question", "answer"}`, or the same under query/response, prompt/response, 问题/答案, 提问/回答.
+"""Question and answer: `{"question", "answer"}`, or the same pair under another known spelling (see PAIRS).
 
 The spelling met is kept on the way back; new rows are written as question and answer. The pair of a CSV or TSV file
 with these headers is read alike. Field names after gsm8k, ms-swift's documented aliases and common Chinese sheets.
@@ -11,7 +11,16 @@ from __future__ import annotations
 from typing import Any
 
 from dataforge.errors import NotRepresentable
-from dataforge.formats.spelling import Spelling, assemble, expect_plain, expect_text, extras_of, text_of, turn_path
+from dataforge.formats.spelling import (
+    Spelling,
+    assemble,
+    expect_conversation,
+    expect_plain,
+    expect_text,
+    extras_of,
+    text_of,
+    turn_path,
+)
 from dataforge.record import Record, Turn
 
 __all__ = ["COLUMNS", "EXAMPLE", "NAME", "PAIRS", "RULES", "detect", "read", "write"]
@@ -32,6 +41,8 @@ PAIRS = (
     ("提问", "回答"),
     ("问", "答"),
 )
+RESERVED = frozenset(("question", "answer", "messages", "conversations", "instruction", "指令"))
+"""What no extra key of another dialect's row may be called, lest the row be read as something else."""
 
 
 def _pair(row: dict[str, Any]) -> tuple[str, str] | None:
@@ -57,11 +68,14 @@ def read(row: dict[str, Any], options: Spelling) -> Record:
 
 def write(record: Record, options: Spelling) -> dict[str, Any]:
     """The pair of a record; raises NotRepresentable unless it is one question and one answer."""
+    expect_conversation(record, NAME)
     turns = record.turns
     if [turn.role for turn in turns] != ["user", "assistant"]:
         for index, turn in enumerate(turns):
             if index > 1 or turn.role != ("user", "assistant")[index]:
-                raise NotRepresentable(NAME, f"{turn.role} turn beyond one question and one answer", path=turn_path(record, index))
+                raise NotRepresentable(
+                    NAME, f"{turn.role} turn beyond one question and one answer", path=turn_path(record, index)
+                )
         raise NotRepresentable(NAME, "a question without an answer", path=turn_path(record, len(turns) - 1))
     if record.tools is not None:
         raise NotRepresentable(NAME, "tools", path="$.tools")
@@ -71,4 +85,4 @@ def write(record: Record, options: Spelling) -> dict[str, Any]:
     own = layout if layout is not None and layout["dialect"] == NAME else None
     question, answer = own["pair"] if own is not None else COLUMNS
     fields = {question: text_of(record, 0, NAME), answer: text_of(record, 1, NAME)}
-    return assemble(fields, own["keys"] if own is not None else None, record.extras, NAME)
+    return assemble(fields, own["keys"] if own is not None else None, record.extras, NAME, reserved=RESERVED)

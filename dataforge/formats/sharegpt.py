@@ -17,14 +17,16 @@ from dataforge.formats.spelling import (
     assemble,
     calls_of,
     calls_text,
+    expect_conversation,
     expect_text,
     extras_of,
+    same_value,
     text_of,
     tools_of,
+    tools_text,
     turn_path,
 )
-from dataforge.io import jsontext
-from dataforge.record import Part, Record, ToolCall, ToolResult, Turn
+from dataforge.record import CallOrder, Part, Record, ToolCall, ToolResult, Turn
 
 __all__ = ["COLUMNS", "EXAMPLE", "NAME", "ROLES", "RULES", "detect", "read", "write"]
 
@@ -37,7 +39,7 @@ EXAMPLE = {
     ]
 }
 RULES = (
-    "a function_call turn holds {\"name\", \"arguments\"} (or a list of them) as JSON text",
+    'a function_call turn holds {"name", "arguments"} (or a list of them) as JSON text',
     "tools is a JSON text; a system turn may be a column or the first turn",
     "carries: every order of roles; text, tool calls and tool results, one kind in a turn",
 )
@@ -56,9 +58,11 @@ ROLES = {
     "tool": "tool",
     "function_response": "tool",
 }
-SPELLED = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
+SPELLED = {"user": "human", "assistant": "gpt", "system": "system"}
 CANONICAL = frozenset(("human", "gpt", "system", "function_call", "observation"))
 KNOWN = frozenset({"conversations", "system", "tools"})
+RESERVED = KNOWN | {"messages"}
+"""What no extra key of another dialect's row may be called, lest the row be read as something else."""
 PAIR = ("from", "value")
 
 
@@ -71,17 +75,17 @@ def read(row: dict[str, Any], options: Spelling) -> Record:
     """A record from a ShareGPT row; raises RowError for unknown roles and values of the wrong type."""
     conversations = row["conversations"]
     if not isinstance(conversations, list) or not conversations:
-        raise RowError(
-            "bad_conversations", f"must be a list of turns, not {shorten(conversations)}", path="$.conversations"
-        )
+        what = f"must be a list of turns, not {shorten(conversations)}"
+        raise RowError("bad_conversations", what, path="$.conversations")
     layout: dict[str, Any] = {"dialect": NAME, "keys": tuple(row)}
     turns: list[Turn] = []
-    if row.get("system"):
+    system = row.get("system")
+    if system is not None and expect_text(system, "$.system", "system"):
         layout["system"] = "column"
-        turns.append(Turn("system", [expect_text(row["system"], "$.system", "system")]))
+        turns.append(Turn("system", [system]))
     for index, entry in enumerate(conversations):
-        if type(entry) is dict and len(entry) == 2 and type(entry.get("value")) is str:
-            spelled = entry.get("from")
+        if type(entry) is dict and tuple(entry) == PAIR and type(entry["value"]) is str:
+            spelled = entry["from"]
             if spelled == "human":
                 turns.append(Turn("user", [entry["value"]]))
                 continue
@@ -92,12 +96,11 @@ def read(row: dict[str, Any], options: Spelling) -> Record:
     if len(row) == 1:
         return Record(turns, None, layout)
     record = Record(turns, extras_of(row, KNOWN), layout)
-    blank = {key: row[key] for key in ("system", "tools") if key in row and not row[key]}
-    if blank:
-        layout["blank"] = blank
-    if row.get("tools"):
-        record.tools = tools_of(row["tools"], "$.tools")
+    if "system" in row and not system:
+        layout["blank"] = {"system": system}
+    if "tools" in row:
         layout["tools"] = row["tools"]
+        record.tools = tools_of(row["tools"], "$.tools")
     return record
 
 
@@ -113,7 +116,7 @@ def _turn(entry: Any, index: int, layout: dict[str, Any]) -> Turn:
             "unknown_role",
             f"{shorten(spelled)!r} is not a role of sharegpt",
             path=f"{path}.from",
-            help=did_you_mean(str(spelled), ROLES),
+            help=did_you_mean(shorten(spelled), ROLES),
         )
     value = expect_text(entry["value"], f"{path}.value", "value")
     parts: list[Part]
@@ -136,78 +139,116 @@ def _turn(entry: Any, index: int, layout: dict[str, Any]) -> Turn:
 
 def write(record: Record, options: Spelling) -> dict[str, Any]:
     """The ShareGPT row of a record; raises NotRepresentable for parts and mixtures of parts it has no place for."""
-    turns = record.turns
+    if record.candidates is not None or record.label is not None or record.weight is not None:
+        expect_conversation(record, NAME)
     layout = record.layout
-    if layout is None or layout["dialect"] != NAME:
-        conversations = []
-        for index, turn in enumerate(turns):
-            parts = turn.parts
-            bare = turn.weight is None and turn.name is None and turn.extras is None
-            if bare and len(parts) == 1 and type(parts[0]) is str and turn.role in SPELLED:
-                conversations.append({"from": SPELLED[turn.role], "value": parts[0]})
-            else:
-                conversations.append(_plain(record, index))
-        fields: dict[str, Any] = {"conversations": conversations}
-        if record.tools is not None:
-            fields["tools"] = jsontext.encode(record.tools).decode()
-        return assemble(fields, None, record.extras, NAME) if record.extras else fields
-    return _as_spelled(record, layout)
+    if layout is not None and layout["dialect"] == NAME:
+        return _as_spelled(record, layout)
+    fields: dict[str, Any] = {"conversations": _conversations(record, 0)}
+    if record.tools is not None:
+        fields["tools"] = tools_text(record.tools)
+    return assemble(fields, None, record.extras, NAME, reserved=RESERVED) if record.extras else fields
+
+
+def _conversations(record: Record, first: int) -> list[dict[str, Any]]:
+    """The turns from `first` on, in the canonical spelling."""
+    entries: list[dict[str, Any]] = []
+    named = False
+    for index, turn in enumerate(record.turns):
+        if index < first:
+            continue
+        parts = turn.parts
+        role = SPELLED.get(turn.role)
+        if role is not None and len(parts) == 1 and type(parts[0]) is str:
+            entry: dict[str, Any] = {"from": role, "value": parts[0]}
+        else:
+            entry = _tool_turn(record, index)
+            named = named or any(isinstance(part, ToolResult) and part.call_id is not None for part in parts)
+        if turn.weight is not None or turn.name is not None or turn.extras is not None:
+            entry = _with_more(entry, record, index)
+        entries.append(entry)
+    if named:
+        _check_answers(record)
+    if not entries:
+        raise NotRepresentable(NAME, "a conversation without turns")
+    return entries
+
+
+def _with_more(entry: dict[str, Any], record: Record, index: int) -> dict[str, Any]:
+    turn = record.turns[index]
+    if turn.name is not None:
+        raise NotRepresentable(NAME, "the name of a turn", path=turn_path(record, index))
+    if turn.weight is not None:
+        entry["weight"] = turn.weight
+    return assemble(entry, None, turn.extras, NAME, path=turn_path(record, index))
+
+
+def _tool_turn(record: Record, index: int) -> dict[str, Any]:
+    """A turn that is not one text, or not of a role that speaks."""
+    turn = record.turns[index]
+    path = turn_path(record, index)
+    calls = [part for part in turn.parts if isinstance(part, ToolCall)]
+    if calls and len(calls) == len(turn.parts) and turn.role == "assistant":
+        try:
+            return {"from": "function_call", "value": calls_text(calls)}
+        except ValueError as fault:
+            raise NotRepresentable(NAME, str(fault), path=path) from None
+    if len(turn.parts) == 1 and isinstance(turn.parts[0], ToolResult) and turn.role == "tool":
+        return {"from": "observation", "value": turn.parts[0].content}
+    if turn.role in SPELLED or turn.role == "tool":
+        text_of(record, index, NAME)
+        raise NotRepresentable(NAME, f"{turn.role} turn with text", path=path)
+    raise NotRepresentable(NAME, f"{turn.role} turns", path=path)
+
+
+def _check_answers(record: Record) -> None:
+    """NotRepresentable if a result answers another call than its place says, which is all that ShareGPT has."""
+    order = CallOrder()
+    for index, turn in enumerate(record.turns):
+        if any(answered != natural for answered, natural in order.turn(turn)):
+            what = "a tool result that does not answer the first open call"
+            raise NotRepresentable(NAME, what, path=turn_path(record, index))
 
 
 def _as_spelled(record: Record, layout: dict[str, Any]) -> dict[str, Any]:
     """The row in its source's spelling, as far as the record still says the same."""
-    column = layout.get("system") == "column" and bool(record.turns) and record.turns[0].role == "system"
-    first = 1 if column else 0
-    spelled = layout.get("turns", {})
-    conversations = []
-    for index in range(first, len(record.turns)):
-        entry = _plain(record, index)
-        number = str(index - first)
-        if "calls" in layout and number in layout["calls"] and calls_of(layout["calls"][number]) == record.turns[index].parts:
-            entry["value"] = layout["calls"][number]
-        if number in spelled:
-            how = spelled[number]
-            if ROLES[how["from"]] == record.turns[index].role:
-                entry["from"] = how["from"]
-            entry = assemble(entry, how["keys"], None, NAME)
-        conversations.append(entry)
+    first = 1 if layout.get("system") == "column" and _fits_column(record) else 0
+    conversations = _conversations(record, first)
+    calls, spelled = layout.get("calls", {}), layout.get("turns", {})
+    for number in calls.keys() | spelled.keys():
+        index = int(number)
+        if index < len(conversations):
+            turn = record.turns[index + first]
+            conversations[index] = _respelled(conversations[index], turn, calls.get(number), spelled.get(number))
     fields: dict[str, Any] = dict(layout.get("blank", {}))
     fields["conversations"] = conversations
-    if column:
+    if first:
         fields["system"] = text_of(record, 0, NAME)
-    if record.tools is not None:
-        raw = layout.get("tools")
-        kept = raw is not None and tools_of(raw, "$.tools") == record.tools
-        fields["tools"] = raw if kept else jsontext.encode(record.tools).decode()
-    return assemble(fields, layout["keys"], record.extras, NAME)
+    if "tools" in layout and _same_tools(layout["tools"], record.tools):
+        fields["tools"] = layout["tools"]
+    elif record.tools is not None:
+        fields["tools"] = tools_text(record.tools)
+    return assemble(fields, layout["keys"], record.extras, NAME, reserved=RESERVED)
 
 
-def _plain(record: Record, index: int) -> dict[str, Any]:
-    """One turn in the canonical spelling."""
-    turn = record.turns[index]
-    parts = turn.parts
-    role = SPELLED.get(turn.role)
-    if role is None:
-        what = "a document without speakers" if turn.role == "document" else f"{turn.role} turns"
-        raise NotRepresentable(NAME, what, path=turn_path(record, index))
-    if len(parts) == 1 and type(parts[0]) is str:
-        entry: dict[str, Any] = {"from": role, "value": parts[0]}
-    else:
-        entry = _tool_turn(record, index)
-    if turn.weight is not None:
-        entry["weight"] = turn.weight
-    if turn.name is not None:
-        raise NotRepresentable(NAME, "the name of a turn", path=turn_path(record, index))
-    if turn.extras:
-        entry = assemble(entry, None, turn.extras, NAME)
-    return entry
+def _fits_column(record: Record) -> bool:
+    """True if the first turn can stand in the `system` column: a text, with nothing else to say, and not empty."""
+    turn = record.turns[0] if record.turns else None
+    bare = turn is not None and turn.weight is None and turn.name is None and turn.extras is None
+    return bare and turn is not None and turn.role == "system" and bool(turn.text) and len(turn.parts) == 1
 
 
-def _tool_turn(record: Record, index: int) -> dict[str, Any]:
-    turn = record.turns[index]
-    calls = [part for part in turn.parts if isinstance(part, ToolCall)]
-    if calls and len(calls) == len(turn.parts):
-        return {"from": "function_call", "value": calls_text(calls)}
-    if len(turn.parts) == 1 and isinstance(turn.parts[0], ToolResult):
-        return {"from": "observation", "value": turn.parts[0].content}
-    return {"from": SPELLED[turn.role], "value": text_of(record, index, NAME)}
+def _respelled(entry: dict[str, Any], turn: Turn, calls: str | None, how: dict[str, Any] | None) -> dict[str, Any]:
+    """A turn with the source's text of its calls, role and key order, where these still mean the same."""
+    if calls is not None and entry["from"] == "function_call" and calls_of(calls) == turn.parts:
+        entry["value"] = calls
+    if how is None:
+        return entry
+    called = how["from"] == "function_call"
+    if ROLES[how["from"]] == turn.role and called == (entry["from"] == "function_call"):
+        entry["from"] = how["from"]
+    return assemble(entry, how["keys"], None, NAME)
+
+
+def _same_tools(raw: Any, tools: list[Any] | None) -> bool:
+    return same_value(tools_of(raw, "$.tools"), tools)

@@ -13,8 +13,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from dataforge.errors import NotRepresentable, RowError, shorten
 from dataforge.io import jsontext
 from dataforge.record import Record, ToolCall, Turn
@@ -24,16 +22,22 @@ __all__ = [
     "assemble",
     "calls_of",
     "calls_text",
+    "expect_conversation",
+    "expect_plain",
     "expect_text",
     "extras_of",
-    "same_json",
+    "same_value",
     "text_of",
     "tools_of",
+    "tools_text",
     "turn_path",
     "wrap_tools",
 ]
 
 LISTS = {"sharegpt": "conversations", "openai": "messages"}
+NO_KEYS: frozenset[str] = frozenset()
+CALL_KEYS = frozenset(("name", "arguments"))
+WRAPPER = frozenset(("type", "function"))
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,24 @@ def extras_of(row: dict[str, Any], known: Iterable[str]) -> dict[str, Any] | Non
     return extras or None
 
 
-def assemble(fields: dict[str, Any], keys: Iterable[str] | None, extras: dict[str, Any] | None, dialect: str) -> dict[str, Any]:
-    """A row from its fields and extras, in the order of `keys` (the source's order), or fields first."""
+def assemble(
+    fields: dict[str, Any],
+    keys: Iterable[str] | None,
+    extras: dict[str, Any] | None,
+    dialect: str,
+    *,
+    reserved: frozenset[str] = NO_KEYS,
+    path: str = "$",
+) -> dict[str, Any]:
+    """A row from its fields and extras, in the order of `keys` (the source's order), or fields first.
+
+    reserved: keys that the dialect would read as something else than an unknown key, unless they are among `keys`.
+    """
     if extras:
-        clash = fields.keys() & extras.keys()
+        clash = extras.keys() & (reserved.difference(keys or ()) | fields.keys())
         if clash:
-            raise NotRepresentable(dialect, f"the extra key {min(clash)!r}, which has a meaning of its own there")
+            what = f"the extra key {min(clash)!r}, which has a meaning of its own there"
+            raise NotRepresentable(dialect, what, path=path)
         fields = {**fields, **extras}
     if keys is None:
         return fields
@@ -73,13 +89,30 @@ def assemble(fields: dict[str, Any], keys: Iterable[str] | None, extras: dict[st
 
 
 def turn_path(record: Record, index: int) -> str:
-    """The JSON path of a turn in the row the record was read from."""
+    """The JSON path of a turn in the row the record was read from (`$.turns[0]` where it was read from none)."""
     layout = record.layout or {}
-    name = LISTS.get(layout.get("dialect", ""))
-    if name is None:
-        return f"$.turns[{index}]"
-    offset = 1 if layout.get("system") == "column" else 0
-    return f"$.{name}[{index - offset}]" if index >= offset else "$.system"
+    dialect = layout.get("dialect")
+    if not 0 <= index < len(record.turns):
+        return "$"
+    if dialect in LISTS:
+        offset = 1 if layout.get("system") == "column" else 0
+        return f"$.{LISTS[dialect]}[{index - offset}]" if index >= offset else "$.system"
+    if dialect == "alpaca":
+        return _alpaca_path(record, index, layout.get("names", {}))
+    if dialect == "qa":
+        return f"$.{layout['pair'][min(index, 1)]}"
+    return "$.text" if dialect == "text" else f"$.turns[{index}]"
+
+
+def _alpaca_path(record: Record, index: int, names: dict[str, str]) -> str:
+    last = len(record.turns) - 1
+    first = 1 if record.turns[0].role == "system" else 0
+    if index >= last - 1:
+        name = "instruction" if index < last else "output"
+    else:
+        name = "system" if index < first else "history"
+    pair, half = divmod(index - first, 2)
+    return f"$.{names.get(name, name)}" + (f"[{pair}][{half}]" if name == "history" else "")
 
 
 def text_of(record: Record, index: int, dialect: str) -> str:
@@ -93,14 +126,9 @@ def text_of(record: Record, index: int, dialect: str) -> str:
     raise NotRepresentable(dialect, f"{turn.role} turn with {found}", path=turn_path(record, index))
 
 
-def same_json(one: str, other: str) -> bool:
-    """True if two texts are the same, or hold the same JSON value."""
-    if one == other:
-        return True
-    try:
-        return bool(orjson.loads(one) == orjson.loads(other))
-    except orjson.JSONDecodeError:
-        return False
+def same_value(one: Any, other: Any) -> bool:
+    """True if two JSON values are the same to the digit, with the same order of keys."""
+    return jsontext.encode(one) == jsontext.encode(other)
 
 
 def calls_of(text: str) -> list[ToolCall]:
@@ -108,48 +136,67 @@ def calls_of(text: str) -> list[ToolCall]:
     unreadable = [ToolCall(None, text)]
     try:
         value = jsontext.decode(text.encode())
-    except (ValueError, UnicodeEncodeError):
+        calls = []
+        for item in value if isinstance(value, list) else [value]:
+            if not isinstance(item, dict) or not isinstance(item.get("name"), str) or item.keys() - CALL_KEYS:
+                return unreadable
+            calls.append(ToolCall(item["name"], _text_or_json(item.get("arguments", {}))))
+    except (ValueError, RowError):  # no JSON, or nested too deep
         return unreadable
-    calls = []
-    for item in value if isinstance(value, list) else [value]:
-        if not isinstance(item, dict) or not isinstance(item.get("name"), str) or item.keys() - {"name", "arguments"}:
-            return unreadable
-        arguments = item.get("arguments", {})
-        calls.append(ToolCall(item["name"], arguments if isinstance(arguments, str) else jsontext.encode(arguments).decode()))
     return calls or unreadable
 
 
 def calls_text(calls: list[ToolCall]) -> str:
-    """Tool calls as the JSON text that ShareGPT rows hold: one object, or a list of several."""
+    """Tool calls as the JSON text that ShareGPT rows hold: one object, or a list of several.
+
+    Raises ValueError if one of several is no readable call.
+    """
     if len(calls) == 1 and calls[0].name is None:
         return calls[0].arguments
+    if any(call.name is None for call in calls):
+        raise ValueError("a call without a name beside others")
     values = [{"name": call.name, "arguments": _json_or_text(call.arguments)} for call in calls]
     return jsontext.encode(values if len(values) > 1 else values[0]).decode()
+
+
+def _text_or_json(arguments: Any) -> str:
+    """Arguments as JSON text; a text is taken to be that already."""
+    return arguments if isinstance(arguments, str) else jsontext.encode(arguments).decode()
 
 
 def _json_or_text(text: str) -> Any:
     try:
         value = jsontext.decode(text.encode())
-    except (ValueError, UnicodeEncodeError):
+    except ValueError:
         return text
     return value if isinstance(value, dict) else text
 
 
 def tools_of(value: Any, path: str) -> list[Any] | None:
-    """Function specifications from a list, an object or their JSON text; each without its `type: function` wrapper."""
-    if isinstance(value, str):
+    """Function specifications from a list, an object or their JSON text; each without its `type: function` wrapper.
+
+    None where there are none (null, "", an empty list or object, or their text).
+    """
+    if isinstance(value, str) and value:
         try:
             value = jsontext.decode(value.encode())
-        except (ValueError, UnicodeEncodeError) as fault:
+        except ValueError as fault:
             raise RowError("bad_tools", f"tools is a text that is no JSON: {fault}", path=path) from None
+    if value is None or value == "" or value == {}:
+        return None
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list):
         raise RowError("bad_tools", f"tools must be a list, not {shorten(value)}", path=path)
-    return [
-        item["function"] if isinstance(item, dict) and item.keys() == {"type", "function"} and item["type"] == "function" else item
-        for item in value
-    ]
+    return [_unwrapped(item) for item in value] or None
+
+
+def _unwrapped(item: Any) -> Any:
+    if isinstance(item, dict) and item.keys() == WRAPPER and item["type"] == "function":
+        function = item["function"]
+        if isinstance(function, dict) and "name" in function:
+            return function
+    return item
 
 
 def wrap_tools(tools: list[Any]) -> list[Any]:
@@ -157,6 +204,18 @@ def wrap_tools(tools: list[Any]) -> list[Any]:
     return [
         {"type": "function", "function": item} if isinstance(item, dict) and "name" in item else item for item in tools
     ]
+
+
+def tools_text(tools: list[Any]) -> str:
+    """Function specifications as the JSON text that ShareGPT rows hold."""
+    return jsontext.encode(tools).decode()
+
+
+def expect_conversation(record: Record, dialect: str) -> None:
+    """NotRepresentable if a record holds more than a conversation: several answers, a label, a weight of the row."""
+    for what in ("candidates", "label", "weight"):
+        if getattr(record, what) is not None:
+            raise NotRepresentable(dialect, f"the {what} of a row")
 
 
 def expect_plain(turn: Turn, record: Record, index: int, dialect: str) -> None:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Any
 
 from dataforge.errors import NotRepresentable
-from dataforge.formats.spelling import Spelling, assemble, expect_plain, expect_text, extras_of, text_of, turn_path
+from dataforge.formats.spelling import (
+    Spelling,
+    assemble,
+    expect_conversation,
+    expect_plain,
+    expect_text,
+    extras_of,
+    text_of,
+    turn_path,
+)
 from dataforge.record import Record, Turn
 
 __all__ = ["COLUMNS", "EXAMPLE", "NAME", "RULES", "detect", "read", "write"]
@@ -35,8 +44,11 @@ def read(row: dict[str, Any], options: Spelling) -> Record:
 
 def write(record: Record, options: Spelling) -> dict[str, Any]:
     """The row of a document; raises NotRepresentable for conversations."""
+    expect_conversation(record, NAME)
     if not record.is_document:
         raise NotRepresentable(NAME, "a conversation (its speakers would be lost)", path=turn_path(record, 0))
+    if record.tools is not None:
+        raise NotRepresentable(NAME, "tools", path="$.tools")
     expect_plain(record.turns[0], record, 0, NAME)
     layout = record.layout
     own = layout if layout is not None and layout["dialect"] == NAME else None

@@ -1,0 +1,1 @@
+"""Containers: files to chunks of whole rows, and JSON text to values, exactly."""

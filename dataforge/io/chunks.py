@@ -1,8 +1,8 @@
 """Files to chunks: whole rows as bytes, cut at row boundaries, in bounded memory.
 
 A chunk of a plain file names its range, and the worker reads it; chunks of compressed files, streams and tables carry
-their bytes. Lines and JSON arrays are streamed, never loaded whole. Tables (csv, tsv) become JSON lines, every cell a text.
-The bytes of each file are hashed (xxh3-128) on the way.
+their bytes. Lines and JSON arrays are streamed, never loaded whole. Tables (csv, tsv) become JSON lines, every cell a
+text. The bytes of each file are hashed (xxh3-128) on the way.
 
 Python: `for chunk in read_chunks(source, 0, open_reading(source)): ...`
 """
@@ -12,9 +12,11 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import json
 import os
 import stat
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
@@ -29,6 +31,7 @@ from dataforge.io.paths import STDIN, Source
 __all__ = ["CHUNK_BYTES", "Chunk", "Reading", "open_reading", "read_chunks"]
 
 CHUNK_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
 UTF8_BOM = b"\xef\xbb\xbf"
 LINES, ARRAY, VALUES, TEXT = "lines", "array", "values", "text"
 
@@ -37,7 +40,7 @@ LINES, ARRAY, VALUES, TEXT = "lines", "array", "values", "text"
 class Chunk:
     """A stretch of one source that holds whole rows.
 
-    kind: lines (JSON a line), array (values separated by commas), values (concatenated objects), text (a document a line).
+    kind: lines (JSON a line), array (values between commas), values (concatenated objects), text (a document a line).
     Either `data` is set, or `path`, `offset` and `length` say where to read it.
     line: number of the first line (1-based). lines: line of each row, where rows were made from a table.
     faults: rows (by position in the chunk) that the container itself could not read, with the reason.
@@ -99,7 +102,7 @@ class Reading:
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
-        if self._file is not sys.stdin.buffer:
+        if self._file is not getattr(sys.stdin, "buffer", None):
             self._file.close()
 
     @property
@@ -122,39 +125,84 @@ def open_reading(source: Source) -> Reading:
     return Reading(_open(source))
 
 
+class _Zstd:
+    """The bytes of a zstd file of any number of frames; unlike zstandard's own reader, it knows when a file is cut."""
+
+    def __init__(self, reading: Reading) -> None:
+        import zstandard
+
+        self._reading = reading
+        self._open = zstandard.ZstdDecompressor().decompressobj
+        self._frame: Any = None
+        self._packed = b""
+        self._held = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end. Raises EOFError where the file ends inside a frame."""
+        while not self._held:
+            packed = self._packed or self._reading.read(HEAD_BYTES)
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError("the file ends inside a frame")
+                return b""
+            self._frame = self._frame or self._open()
+            self._held, self._packed = self._frame.decompress(packed), b""
+            if self._frame.eof:
+                self._frame, self._packed = None, self._frame.unused_data
+        data, self._held = self._held[:size], self._held[size:]
+        return data
+
+
+class _Stream:
+    """A stream whose beginning can be looked at before it is read."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._head = b""
+
+    def peek(self, size: int) -> bytes:
+        """The first `size` bytes (fewer only where there are no more)."""
+        while len(self._head) < size and (block := self._stream.read(size - len(self._head))):
+            self._head += block
+        return self._head
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end."""
+        if not self._head:
+            data: bytes = self._stream.read(size)
+            return data
+        data, self._head = self._head[:size], self._head[size:]
+        return data
+
+
 def _decompressed(reading: Reading, source: Source) -> Any:
     if source.compression == "gz":
         return gzip.GzipFile(fileobj=cast(BinaryIO, reading))
-    if source.compression == "zst":
-        import zstandard
-
-        return zstandard.ZstdDecompressor().stream_reader(cast(BinaryIO, reading), read_across_frames=True)
-    return reading
+    return _Zstd(reading) if source.compression == "zst" else reading
 
 
 def read_chunks(source: Source, index: int, reading: Reading, size: int = CHUNK_BYTES) -> Iterator[Chunk]:
     """The chunks of a source in order. `index` is its number in the run. Raises InputError for broken containers."""
-    stream = _decompressed(reading, source)
     try:
+        stream = _Stream(_decompressed(reading, source))
+        head = stream.peek(max(size, HEAD_BYTES))
+        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            raise InputError("is UTF-16 text, not UTF-8", place=source.path, help="iconv -f UTF-16 -t UTF-8 FILE")
         if source.container in ("csv", "tsv"):
             yield from _table(stream, source, index, size)
             return
-        head = stream.read(size)
-        skipped = 0
-        if head.startswith(UTF8_BOM):
-            head, skipped = head[3:], 3
-        elif head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            raise InputError("is UTF-16 text, not UTF-8", place=source.path, help="iconv -f UTF-16 -t UTF-8 FILE")
-        kind = _kind(source, head)
+        skipped = len(stream.read(len(UTF8_BOM))) if head.startswith(UTF8_BOM) else 0
+        kind = _kind(source, head[skipped:])
         plain = source.path if source.compression is None and _seekable(source) else None
         cutter = _lines if kind in (LINES, TEXT) else _values
-        for chunk in cutter(stream, source, head, skipped, kind, size):
+        for chunk in cutter(stream, source, skipped, kind, size):
             chunk.source = index
             if plain is not None:
                 chunk.path, chunk.data = plain, None
             yield chunk
-    except (gzip.BadGzipFile, EOFError) as fault:
-        raise InputError(f"is no whole gzip file: {fault}", place=source.path) from None
+    except (gzip.BadGzipFile, zlib.error, EOFError) as fault:
+        name = "zstd" if source.compression == "zst" else "gzip"
+        raise InputError(f"is no whole {name} file: {fault}", place=source.path) from None
     except OSError as fault:
         raise InputError(f"cannot be read: {fault.strerror or fault}", place=source.path) from None
     except Exception as fault:
@@ -177,7 +225,9 @@ def _kind(source: Source, head: bytes) -> str:
         # A line that is a whole array among other lines is a (faulty) row of a jsonl file, not the whole file.
         return LINES if source.container == "jsonl" and b"\n" in start.rstrip() and _parses(first) else ARRAY
     if source.container == "json" and start.startswith(b"{"):
-        return LINES if _parses(start.split(b"\n", 1)[0]) else VALUES
+        # Not only the first line may be looked at: it may be the one that is broken.
+        lines = (line for line in start.split(b"\n", 8)[:8] if line.startswith(b"{"))
+        return LINES if any(map(_parses, lines)) else VALUES
     return LINES
 
 
@@ -189,11 +239,10 @@ def _parses(text: bytes) -> bool:
     return True
 
 
-def _lines(stream: Any, source: Source, head: bytes, offset: int, kind: str, size: int) -> Iterator[Chunk]:
+def _lines(stream: _Stream, source: Source, offset: int, kind: str, size: int) -> Iterator[Chunk]:
     line = 1
     rest: list[bytes] = []  # the beginning of a row whose end is still to come
-    block = head
-    while block:
+    while block := stream.read(size):
         cut = block.rfind(b"\n") + 1
         if cut:
             data = b"".join([*rest, block[:cut]])
@@ -203,58 +252,64 @@ def _lines(stream: Any, source: Source, head: bytes, offset: int, kind: str, siz
             rest = [block[cut:]]
         else:
             rest.append(block)
-        block = stream.read(size)
     data = b"".join(rest)
     if data:
         yield Chunk(0, kind, line, len(data), offset=offset, data=data)
 
 
-def _values(stream: Any, source: Source, head: bytes, offset: int, kind: str, size: int) -> Iterator[Chunk]:
+def _values(stream: _Stream, source: Source, offset: int, kind: str, size: int) -> Iterator[Chunk]:
     """Chunks of a JSON array (or of concatenated objects), cut between values."""
-    line, data, closed = 1, head, False
     commas = kind == ARRAY
-    if commas:
-        start = data.index(b"[") + 1
-        line += data[:start].count(b"\n")
-        data, offset = data[start:], offset + start
+    before = _up_to_bracket(stream) if commas else b""
+    line, offset, data = 1 + before.count(b"\n"), offset + len(before), stream.read(size)
+    due = False  # a comma stood last, so a value must follow
     while True:
         stop, follow, end = scan.last_boundary(scan.structure(data), commas=commas)
         if end >= 0:
-            stop, follow, closed = end, end + 1, True
+            stop, follow = end, end + 1
         if stop >= 0:
-            if stop or closed:
+            if end < 0 or due or data[:stop].strip():
                 yield Chunk(0, kind, line, stop, offset=offset, data=data[:stop])
-            line += data[:follow].count(b"\n")
+            due = commas
+            line += data.count(b"\n", 0, follow)
             offset += follow
-            data = data[follow:]
+            closing, data = data[stop:follow], data[follow:]
+            if end >= 0:
+                _expect_end(stream, closing, data, source, line)
+                return
         block = stream.read(max(size, len(data)))
-        if closed or not block:
-            yield from _tail(data + block, stream, source, kind, line, offset, closed)
-            return
+        if not block:
+            break
         data += block
-
-
-def _tail(data: bytes, stream: Any, source: Source, kind: str, line: int, offset: int, closed: bool) -> Iterator[Chunk]:
-    """What stands after the last whole value: nothing, or a value that the file's end cuts off."""
-    if closed:
-        while data:
-            if data.strip():
-                at = line + data[: len(data) - len(data.lstrip())].count(b"\n")
-                raise InputError("there is text after the end of the JSON array", place=f"{source.path}:{at}")
-            line += data.count(b"\n")
-            data = stream.read(CHUNK_BYTES)
-        return
-    if data.strip():
+    if data.strip():  # a value that the file's end cuts off, or an array without its end
         yield Chunk(0, kind, line, len(data), offset=offset, data=data)
-    if kind == ARRAY:
-        raise InputError(
-            "the JSON array is not closed; the file may be cut",
-            place=f"{source.path}:{line + data.count(10)}",
-            help="fetch the file again, or mend its end",
-        )
+    if commas:
+        last = line + data.count(b"\n")
+        what = "the JSON array is not closed; the file may be cut"
+        raise InputError(what, place=f"{source.path}:{last}", help="fetch it again, or mend its end")
 
 
-def _table(stream: Any, source: Source, index: int, size: int) -> Iterator[Chunk]:
+def _up_to_bracket(stream: _Stream) -> bytes:
+    """The white space before an array, and its bracket."""
+    before = b""
+    while not before.endswith(b"["):
+        before += stream.read(1)
+    return before
+
+
+def _expect_end(stream: _Stream, closing: bytes, data: bytes, source: Source, line: int) -> None:
+    """Raise InputError unless the array was closed by its bracket, and nothing follows."""
+    if closing != b"]":
+        raise InputError("a '}' too many in the JSON array", place=f"{source.path}:{line}")
+    while data:
+        if data.strip():
+            line += data.count(b"\n", 0, len(data) - len(data.lstrip()))
+            raise InputError("there is text after the end of the JSON array", place=f"{source.path}:{line}")
+        line += data.count(b"\n")
+        data = stream.read(CHUNK_BYTES)
+
+
+def _table(stream: _Stream, source: Source, index: int, size: int) -> Iterator[Chunk]:
     """Rows of csv or tsv as JSON lines; every cell stays a text, as it stands in the file."""
     csv.field_size_limit(2**31 - 1)
     text = io.TextIOWrapper(
@@ -262,15 +317,30 @@ def _table(stream: Any, source: Source, index: int, size: int) -> Iterator[Chunk
     )
     rows = csv.reader(text, delimiter="\t" if source.container == "tsv" else ",", strict=True)
     try:
-        header = next(rows, None)
-        if header is None:
-            return
-        twice = {name for name in header if header.count(name) > 1}
-        if twice:
-            raise InputError(f"the column {min(twice)!r} stands twice in the header", place=f"{source.path}:1")
-        yield from _table_chunks(rows, header, index, size)
+        header = next((row for row in rows if row), None)
+        if header is not None:
+            _check_header(header, f"{source.path}:{rows.line_num}")
+            yield from _table_chunks(rows, header, index, size)
     except csv.Error as fault:
         raise InputError(f"is no readable table: {fault}", place=f"{source.path}:{rows.line_num}") from None
+
+
+def _check_header(header: list[str], place: str) -> None:
+    for name in header:
+        if header.count(name) > 1:
+            raise InputError(f"the column {name!r} stands twice in the header", place=place)
+        if _is_broken(name):
+            help = "iconv -f GB18030 -t UTF-8 FILE, if it is Chinese in another encoding"
+            raise InputError("the header is no UTF-8", place=place, help=help)
+
+
+def _is_broken(cell: str) -> bool:
+    """True if the cell's bytes were no UTF-8 (they stand as lone surrogates in it)."""
+    try:
+        cell.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _table_chunks(rows: Any, header: list[str], index: int, size: int) -> Iterator[Chunk]:
@@ -297,13 +367,12 @@ def _table_chunks(rows: Any, header: list[str], index: int, size: int) -> Iterat
 
 
 def _table_row(row: list[str], header: list[str]) -> tuple[bytes, str]:
-    try:
-        if len(row) == len(header):
-            return orjson.dumps(dict(zip(header, row, strict=True))), ""
+    """A row as JSON: an object, or where it has none a list of its cells, with the reason."""
+    if any(map(_is_broken, row)):
+        return json.dumps(row).encode(), "invalid UTF-8"  # the bytes stand as escapes, from \udc80 to \udcff
+    if len(row) != len(header):
         return orjson.dumps(row), f"{len(row)} cells under {len(header)} headers"
-    except TypeError:
-        clean = [cell.encode(errors="surrogateescape").decode(errors="replace") for cell in row]
-        return orjson.dumps(clean), "invalid UTF-8"
+    return orjson.dumps(dict(zip(header, row, strict=True))), ""
 
 
 class _Raw(io.RawIOBase):

@@ -57,7 +57,9 @@ def _in_folder(folder: str) -> list[str]:
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.endswith(OWN) and not name.startswith("."))
-        found += [os.path.join(place, name) for name in sorted(files) if container_of(name)[0] and not name.startswith(".")]
+        found += [
+            os.path.join(place, name) for name in sorted(files) if container_of(name)[0] and not name.startswith(".")
+        ]
     if not found:
         raise InputError("no data files in this folder", place=folder, help=f"known suffixes: {_known()}")
     return found
@@ -71,17 +73,19 @@ def _missing(path: str) -> InputError:
     return InputError("no such file or folder", place=path, help=help)
 
 
+def _is_own(path: str) -> bool:
+    """True for what dataforge itself left behind, or what lies in it."""
+    places = path.split(os.sep)
+    return any(place.endswith(OWN) for place in (places if os.path.isdir(path) else places[:-1]))
+
+
 def _expand(path: str) -> list[str]:
     if path == STDIN or os.path.isfile(path):
         return [path]
     if os.path.isdir(path):
         return _in_folder(path)
     if glob.has_magic(path):
-        matches = [
-            match
-            for match in sorted(glob.glob(path, recursive=True))
-            if not any(part.endswith(OWN) for part in match.split(os.sep)[:-1])
-        ]
+        matches = [match for match in sorted(glob.glob(path, recursive=True)) if not _is_own(match)]
         files = [file for match in matches for file in (_in_folder(match) if os.path.isdir(match) else [match])]
         if not files:
             raise InputError("no file matches this pattern", place=path, help="quote the pattern and check its folder")
@@ -96,7 +100,11 @@ def find_sources(inputs: Sequence[str], *, container: str | None = None) -> list
 
     container overrides what suffixes say. Raises InputError for what does not exist, UsageError for no input at all.
     """
-    paths = list(dict.fromkeys(file for path in inputs for file in _expand(str(path))))
+    unique: dict[str, str] = {}
+    for given in inputs:
+        for path in _expand(str(given)):
+            unique.setdefault(path if path == STDIN else os.path.abspath(path), path)
+    paths = list(unique.values())
     if not paths:
         raise UsageError("no input", help="name a file, a folder, a quoted glob, or - for standard input")
     real = [os.path.abspath(path) for path in paths if path != STDIN]

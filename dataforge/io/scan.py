@@ -88,10 +88,14 @@ def last_boundary(found: Structure, *, commas: bool) -> tuple[int, int, int]:
 
 
 def split_values(data: bytes, *, commas: bool = True) -> tuple[list[int], list[int]]:
-    """Starts and ends of the values in a stretch that holds whole values only (white space around them included)."""
+    """Starts and ends of the values in a stretch (white space around them included).
+
+    With commas, a stretch of n commas has n + 1 values, of which some may be blank; without, what stands after the last
+    whole value is left out.
+    """
     found = structure(data)
     if commas:
         cuts = found.positions[(found.depths == 0) & (found.kinds == COMMA)].tolist()
         return [0, *(cut + 1 for cut in cuts)], [*cuts, len(data)]
     ends = (found.positions[(found.depths == 0) & (_DELTA[found.kinds] < 0)] + 1).tolist()
-    return [0, *ends[:-1]], ends
+    return [0, *ends][: len(ends)], ends

@@ -1,0 +1,1 @@
+"""The steps, and the tasks that workers do for them."""

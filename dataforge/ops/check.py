@@ -8,21 +8,24 @@ read by their dialect, which checks what a schema cannot (tool calls that are no
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
-import orjson
 
 from dataforge.engine.batch import Batch, detect, dialect
 from dataforge.errors import InputError, RowError, shorten
 from dataforge.formats.spelling import Spelling
+from dataforge.ops.rows import json_line, too_deep
 from dataforge.ops.schemas import dialect_schema
 from dataforge.record import record_id
 
-__all__ = ["explain", "open_task"]
+__all__ = ["explain", "open_task", "refuse_twins"]
+
+_APART = re.compile(rb'"[ \t\r\n]+:')
 
 
 @cache
@@ -48,8 +51,16 @@ def explain(row: Any, schema: dict[str, Any]) -> RowError:
     fault = jsonschema.exceptions.best_match(validator.iter_errors(row))
     if fault is None:
         return RowError("schema", "fails its schema")
-    message = fault.message if len(fault.message) < 160 else f"{shorten(fault.instance)} fails {fault.validator!r} of the schema"
-    return RowError(f"schema:{fault.validator}", message, path=fault.json_path)
+    return RowError(f"schema:{fault.validator}", _message(fault), path=fault.json_path)
+
+
+def _message(fault: Any) -> str:
+    """One line about a fault of a schema; the validator's own words unless they quote a long value whole."""
+    if fault.validator == "enum":
+        return f"{shorten(fault.instance)!r} is not one of {shorten(', '.join(map(str, fault.validator_value)), 160)}"
+    if len(fault.message) < 160:
+        return shorten(fault.message, 160)
+    return f"{shorten(fault.instance)} fails {fault.validator!r} of the schema ({shorten(fault.validator_value)})"
 
 
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
@@ -58,25 +69,28 @@ def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     fixed, copy = options.get("from"), bool(options.get("copy"))
 
     def run(batch: Batch) -> None:
+        is_json, is_lines = batch.chunk.kind != "text", batch.chunk.kind == "lines"
         for index, row in batch.values():
             try:
                 module = dialect(fixed) if fixed else (detect(row) if custom is None else None)
-                _check(batch.raw(index), row, module, custom)
+                if is_json:
+                    refuse_twins(batch.raw(index), row)
+                _check(row, module, custom)
                 if module is not None:
                     batch.ids[index] = record_id(module.read(row, batch.spelling))
+                if copy:
+                    batch.out.append(batch.raw(index) + b"\n" if is_lines else json_line(row))
             except RowError as fault:
                 batch.fault(index, fault)
-                continue
-            if copy:
-                batch.out.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) if batch.chunk.kind != "lines" else batch.raw(index) + b"\n")
+            except RecursionError:
+                batch.fault(index, too_deep())
+        batch.stats["written"] = len(batch.out)
 
     return run
 
 
-def _check(raw: bytes, row: dict[str, Any], module: Any, custom: tuple[Any, dict[str, Any]] | None) -> None:
-    """Raise RowError if the row repeats a key or fails its schema."""
-    if raw.count(b'":') != _keys(row) or b'" :' in raw:
-        _refuse_twins(raw)
+def _check(row: dict[str, Any], module: Any, custom: tuple[Any, dict[str, Any]] | None) -> None:
+    """Raise RowError if the row fails its schema."""
     try:
         sound = (_fast(module.NAME) if custom is None else custom[0]).is_valid(row)
     except (TypeError, ValueError):
@@ -114,15 +128,23 @@ def _keys(value: Any) -> int:
     return 0
 
 
-def _refuse_twins(raw: bytes) -> None:
-    """Raise RowError if some object in the row has a key twice."""
+def refuse_twins(raw: bytes, row: dict[str, Any]) -> None:
+    """Raise RowError if some object in the row has a key twice; `row` is what was read from `raw`.
+
+    Where every key is followed by its colon, as many `":` as keys prove that there is none; only other rows are read
+    again.
+    """
+    if raw.count(b'":') == _keys(row) and _APART.search(raw) is None:
+        return
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in items]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
-            raise RowError("duplicate_key", f"the key {shorten(twice)!r} stands twice in one object; only its last value would be read")
+            raise RowError(
+                "duplicate_key",
+                f"the key {shorten(twice)!r} stands twice in one object; only its last value would be read",
+            )
         return dict(items)
 
-    if raw.lstrip()[:1] == b"{":
-        json.loads(raw, object_pairs_hook=pairs)
+    json.loads(raw, object_pairs_hook=pairs)

@@ -10,25 +10,25 @@ Python: `dataforge.convert("alpaca.json", output="chat.jsonl", to="sharegpt")`
 
 from __future__ import annotations
 
-import csv
-import io
+import contextlib
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from dataforge.config import RunOptions, check, option
 from dataforge.engine.batch import Batch
 from dataforge.engine.plan import plan_result
 from dataforge.engine.run import Run
-from dataforge.errors import NotRepresentable, UsageError
+from dataforge.errors import UsageError
 from dataforge.formats.spelling import Spelling
+from dataforge.io import jsontext
 from dataforge.io.chunks import open_reading, read_chunks
 from dataforge.ledger import Result
-from dataforge.ops.rows import open_task
-from dataforge.registry import DIALECTS, Operation
+from dataforge.ops.rows import open_task, table_line
+from dataforge.registry import DIALECTS, Operation, load_dialect
 
 __all__ = ["OPERATION", "ConvertConfig", "convert"]
+
+HEADER_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -48,41 +48,47 @@ class ConvertConfig:
 def convert(inputs: tuple[str, ...], output: str | None, config: ConvertConfig, options: RunOptions) -> Result:
     """Convert rows to `config.to`; raises RowError at the first faulty row unless `on_error` is "reject"."""
     run = Run("convert", inputs, output, options)
-    if options.dry_run:
-        return plan_result(run, f"convert to {config.to}")
     container = run.output.container
     if container == "txt" and config.to != "text":
-        raise UsageError("a .txt file holds documents only", help=f"use --to text, or another suffix than {output}")
-    task: dict[str, Any] = {"to": config.to, "from": config.source_dialect, "joiner": config.joiner, "encode": container}
+        raise UsageError("a .txt file holds documents only", help="use --to text, or another suffix for -o")
+    if options.dry_run:
+        return plan_result(run, f"convert to {config.to}")
+    task: dict[str, Any] = {
+        "to": config.to,
+        "from": config.source_dialect,
+        "joiner": config.joiner,
+        "encode": container,
+    }
     with run:
         if container in ("csv", "tsv"):
             run.spool()
             task["columns"] = table_columns(run, config)
-            run.output.raw_write(_header(task["columns"], container))
+            run.output.raw_write(table_line(task["columns"], "," if container == "csv" else "\t"))
         rows_out = 0
         for part in run.parts("rows", task):
             run.output.write(part.result.out)
-            rows_out += part.result.n_out
+            rows_out += part.result.stats["written"]
             run.settle(part)
         return run.finish(config, rows_out=rows_out)
 
 
 def table_columns(run: Run, config: ConvertConfig) -> list[str]:
-    """The columns of a table: the keys of the rows in the first chunk, in order of appearance."""
+    """The columns of a table: the keys of its first 1,000 rows (all inputs counted), in order of appearance."""
+    left = HEADER_ROWS if run.options.limit is None else min(HEADER_ROWS, run.options.limit)
+    columns: dict[str, None] = {}
     for index, source in enumerate(run.sources):
-        for chunk in read_chunks(source, index, open_reading(source)):
-            batch = Batch(chunk, Spelling(config.joiner), config.source_dialect)
-            open_task({"to": config.to})(batch)
-            columns = list(dict.fromkeys(key for row in batch.out for key in orjson.loads(row)))
-            if columns:
-                return columns
-    raise NotRepresentable("a table", "input without a readable row")
-
-
-def _header(columns: list[str], container: str) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, delimiter="," if container == "csv" else "\t", lineterminator="\n").writerow(columns)
-    return text.getvalue().encode()
+        with contextlib.closing(open_reading(source)) as reading:
+            for chunk in read_chunks(source, index, reading):
+                chunk.limit = left
+                batch = Batch(chunk, Spelling(config.joiner), config.source_dialect)
+                open_task({"to": config.to})(batch)
+                columns.update((key, None) for row in batch.out for key in jsontext.decode(row))
+                left -= batch.n_in
+                if left <= 0:
+                    break
+        if left <= 0:
+            break
+    return list(columns) or list(load_dialect(config.to).COLUMNS)
 
 
 OPERATION = Operation(

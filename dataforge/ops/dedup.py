@@ -26,7 +26,7 @@ from dataforge.ops.fingerprint import FIELDS, NORMALISE
 from dataforge.ops.rows import DROP, FAULTY, STAY
 from dataforge.registry import Operation
 
-__all__ = ["OPERATION", "DedupConfig", "dedup", "first_of_each"]
+__all__ = ["OPERATION", "DedupConfig", "dedup", "first_of_each", "refuse_tables"]
 
 RULE = "duplicate:exact"
 KEY = np.dtype([("a", "<u8"), ("b", "<u8")])
@@ -37,7 +37,9 @@ class DedupConfig:
     """Settings of dedup."""
 
     method: str = option("exact", help="what counts as a duplicate", choices=("exact",))
-    fields: str = option("all", help="what is compared: the whole row, what comes before the last answer, or it", choices=FIELDS)
+    fields: str = option(
+        "all", help="what is compared: the whole row, what comes before the last answer, or it", choices=FIELDS
+    )
     normalise: str = option(
         "spaces",
         help="before comparing: nothing; white space and Unicode composition made equal; letters and digits only",
@@ -57,27 +59,35 @@ def first_of_each(keys: NDArray[Any]) -> NDArray[np.int64]:
 def dedup(inputs: tuple[str, ...], output: str | None, config: DedupConfig, options: RunOptions) -> Result:
     """Drop every row whose key an earlier row has; faulty rows are errors, as in every command."""
     run = Run("dedup", inputs, output, options)
+    refuse_tables(run)
     if options.dry_run:
         return plan_result(run, "drop duplicate rows")
-    if run.output.container in ("csv", "tsv", "txt"):
-        raise UsageError(
-            f"dedup writes rows as they are, which {run.output.container} may not hold",
-            help="write .jsonl, then `dataforge convert` to a table",
-        )
     with run:
         run.spool()
         parts = list(run.parts("fingerprint", {"fields": config.fields, "normalise": config.normalise}))
         starts = np.cumsum([0, *(len(part.rows) for part in parts)])
         keeper = _decide(parts)
-        keep = [_mark(part, keeper[start:], int(start), parts, starts) for part, start in zip(parts, starts, strict=False)]
+        keep = [
+            _mark(part, keeper[start:], int(start), parts, starts) for part, start in zip(parts, starts, strict=False)
+        ]
         rows_out = 0
         for number, done in enumerate(run.parts("rows", {"encode": "jsonl"}, keep=lambda n: keep[n])):
             run.output.write(done.result.out)
-            rows_out += keep[number].count(STAY)
+            rows_out += done.result.stats["written"]
             if options.keep_dropped:
-                parts[number].result.notes += [replace(note, rule=RULE) for note in done.result.notes]
+                notes = [*parts[number].result.notes, *(replace(note, rule=RULE) for note in done.result.notes)]
+                parts[number].result.notes = sorted(notes, key=lambda note: note.row)
             run.settle(parts[number])
         return run.finish(config, rows_out=rows_out)
+
+
+def refuse_tables(run: Run) -> None:
+    """Raise UsageError if rows that go out as they are cannot go to this container."""
+    if run.output.container in ("csv", "tsv", "txt"):
+        raise UsageError(
+            f"{run.command} writes rows as they are, which {run.output.container} may not hold",
+            help=f"write .jsonl or .json, then `dataforge convert` it to {run.output.container}",
+        )
 
 
 def _decide(parts: list[Part]) -> NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """The worker task behind exact de-duplication: a 16-byte key for every row, from its normalised text.
 
 Options: `fields` (all, prompt, answer), `normalise` (none, spaces, words). The key is xxh3-128 of role and text of the
-chosen turns; with `all` and `none` it is the record's id. Payload: `keys`, 16 bytes a row, zero for faulty rows.
+chosen turns; with `all` and `none` it is the record's id. A row without the chosen turns (a document has no answer) is
+compared whole. Payload: `keys`, 16 bytes a row, zero for faulty rows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from xxhash import xxh3_128_digest
 
 from dataforge.engine.batch import NO_ID, Batch
-from dataforge.record import Record, record_id
+from dataforge.record import Candidate, Part, Reasoning, Record, Turn, record_id
 
 __all__ = ["FIELDS", "NORMALISE", "open_task"]
 
@@ -39,12 +40,34 @@ def _key(record: Record, fields: str, clean: Callable[[str], str] | None) -> byt
     turns = record.turns
     if fields != "all":
         last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
-        turns = turns[:last] if fields == "prompt" else turns[last : last + 1]
-        record = Record(turns, tools=record.tools if fields == "prompt" else None)
-    if clean is None or not all(type(part) is str for turn in turns for part in turn.parts):
+        chosen = turns[:last] if fields == "prompt" else turns[last : last + 1]
+        if chosen:
+            turns = chosen
+            record = Record(turns, tools=record.tools if fields == "prompt" else None)
+    if clean is None:
         return record_id(record)
-    text = "\x1e".join(f"{turn.role}\x1f{clean(turn.text)}" for turn in turns)
-    return xxh3_128_digest(text.encode(errors="surrogatepass"))
+    plain = record.tools is None and record.candidates is None and record.label is None
+    if plain and all(turn.name is None and type(part) is str for turn in turns for part in turn.parts):
+        text = "\x1e".join(f"{turn.role}\x1f{clean(turn.text)}" for turn in turns)
+        return xxh3_128_digest(text.encode(errors="surrogatepass"))
+    return record_id(_cleaned(record, clean))
+
+
+def _cleaned(record: Record, clean: Callable[[str], str]) -> Record:
+    """A record with its texts cleaned; tool calls, results, media, tools and labels count as they stand."""
+    candidates = record.candidates
+    if candidates is not None:
+        candidates = [Candidate(_clean_turns(c.turns, clean), c.score, c.rank, c.label, c.model) for c in candidates]
+    return Record(_clean_turns(record.turns, clean), tools=record.tools, candidates=candidates, label=record.label)
+
+
+def _clean_turns(turns: list[Turn], clean: Callable[[str], str]) -> list[Turn]:
+    def cleaned(part: Part) -> Part:
+        if isinstance(part, str):
+            return clean(part)
+        return Reasoning(clean(part.text)) if isinstance(part, Reasoning) else part
+
+    return [Turn(turn.role, [cleaned(part) for part in turn.parts], turn.name) for turn in turns]
 
 
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:

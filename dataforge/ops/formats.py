@@ -25,7 +25,12 @@ class FormatsConfig:
 
 def _entry(name: str) -> dict[str, Any]:
     module = load_dialect(name)
-    return {"name": name, "about": module.__doc__.strip().splitlines()[0], "rules": list(module.RULES), "example": module.EXAMPLE}
+    return {
+        "name": name,
+        "about": module.__doc__.strip().splitlines()[0],
+        "rules": list(module.RULES),
+        "example": module.EXAMPLE,
+    }
 
 
 def formats(inputs: tuple[str, ...], output: str | None, config: FormatsConfig, options: RunOptions) -> Result:
@@ -34,7 +39,10 @@ def formats(inputs: tuple[str, ...], output: str | None, config: FormatsConfig, 
         entries = [_entry(name) for name in sorted(DIALECTS)]
         lines = []
         for entry in entries:
-            lines += [f"{entry['name']:<10}{entry['about']}", f"          {json.dumps(entry['example'], ensure_ascii=False)}"]
+            lines += [
+                f"{entry['name']:<10}{entry['about']}",
+                f"          {json.dumps(entry['example'], ensure_ascii=False)}",
+            ]
         return Result("formats", data=entries, lines=lines)
     entry = _entry(inputs[0])
     entry["schema"] = dialect_schema(inputs[0])

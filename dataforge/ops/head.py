@@ -6,6 +6,7 @@ Python: `dataforge.head("chat.jsonl", rows=2).data`
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from dataforge.engine.batch import Batch
 from dataforge.errors import InputError
 from dataforge.io import jsontext
 from dataforge.io.chunks import open_reading, read_chunks
-from dataforge.io.paths import find_sources
+from dataforge.io.paths import STDIN, find_sources
 from dataforge.ledger import Result
 from dataforge.ops.inspect import describe
 from dataforge.registry import Operation
@@ -41,14 +42,18 @@ def head(inputs: tuple[str, ...], output: str | None, config: HeadConfig, option
     result = Result("head", data=[])
     left = config.rows
     for index, source in enumerate(find_sources(inputs)):
-        chunks = read_chunks(source, index, open_reading(source), FIRST_BYTES)
-        while left > 0 and (chunk := next(chunks, None)) is not None:
-            chunk.limit = left
-            batch = Batch(chunk)
-            left -= batch.n_in
-            _show(batch, source.path, config, result)
+        if left <= 0:
+            break
+        with contextlib.closing(open_reading(source)) as reading:
+            chunks = read_chunks(source, index, reading, FIRST_BYTES)
+            while left > 0 and (chunk := next(chunks, None)) is not None:
+                chunk.limit = left
+                batch = Batch(chunk)
+                left -= batch.n_in
+                _show(batch, "stdin" if source.path == STDIN else source.path, config, result)
     if result.counts.rows_in == 0 and config.rows > 0:
-        raise InputError("holds no rows", place=", ".join(inputs), help="is it the right file?")
+        places = ", ".join("stdin" if path == STDIN else path for path in inputs)
+        raise InputError("holds no rows", place=places, help="is it the right file?")
     return result
 
 

@@ -10,19 +10,22 @@ Python: `dataforge.inspect("rows.jsonl").data["languages"]`
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.config import RunOptions, check, option
+from dataforge.engine.batch import Batch
 from dataforge.engine.run import Run
-from dataforge.errors import RowError, shorten
-from dataforge.engine.records import read_records
+from dataforge.errors import shorten
+from dataforge.io.chunks import open_reading, read_chunks
 from dataforge.ledger import Result
 from dataforge.ops.dedup import KEY, first_of_each
-from dataforge.record import Record
+from dataforge.record import Part, Reasoning, Record, ToolCall, ToolResult
 from dataforge.registry import Operation
 
 __all__ = ["OPERATION", "InspectConfig", "describe", "inspect"]
@@ -35,7 +38,9 @@ class InspectConfig:
     """Settings of inspect."""
 
     tokenizer: str | None = option(None, help="tokenizer folder or hub id, for lengths in tokens", path=True)
-    template: str | None = option(None, help="chat template where the tokenizer has none: chatml, or a .jinja file", path=True)
+    template: str | None = option(
+        None, help="chat template where the tokenizer has none: chatml, or a .jinja file", path=True
+    )
     show: int = option(3, help="rows to show", unit="rows", minimum=0, maximum=100)
 
     def __post_init__(self) -> None:
@@ -58,38 +63,56 @@ def inspect(inputs: tuple[str, ...], output: str | None, config: InspectConfig, 
             run.settle(part)
         result = run.finish(config, rows_out=0)
         samples = _samples(run, config.show)
-    result.data = _figures(run, columns, np.concatenate(ids), result)
+    result.data = _figures(run, columns, np.concatenate(ids) if ids else np.zeros(0, KEY))
     result.data["samples"] = samples
     result.lines = _page(result.data, samples)
     return result
 
 
 def _samples(run: Run, count: int) -> list[list[str]]:
-    """The first rows that can be read, as lines."""
-    samples = []
-    try:
-        for record in read_records([run.sources[0].path], limit=count):
-            samples.append(describe(record))
-    except RowError:
-        pass  # a faulty row among the first is listed with the problems
+    """The first rows that can be read, as lines; faulty ones among them are listed with the problems."""
+    samples: list[list[str]] = []
+    left = run.options.limit
+    for index, source in enumerate(run.sources):
+        with contextlib.closing(open_reading(source)) as reading:
+            chunk = next(read_chunks(source, index, reading), None)
+            if chunk is None or left == 0 or len(samples) >= count:
+                continue
+            chunk.limit = left
+            batch = Batch(chunk)
+            samples += [describe(record) for _, record in islice(batch.records(), count - len(samples))]
+            left = None if left is None else max(0, left - batch.n_in)
     return samples
 
 
 def describe(record: Record, width: int = 100) -> list[str]:
     """A record as lines `role: text`, each cut at `width` characters."""
-    lines = []
-    for turn in record.turns:
-        parts = [part if isinstance(part, str) else str(part) for part in turn.parts]
-        lines.append(f"{turn.role}: {shorten(' '.join(parts), width)}")
-    return lines
+    return [f"{turn.role}: {shorten(' '.join(map(_readable, turn.parts)), width)}" for turn in record.turns]
 
 
-def _figures(run: Run, columns: dict[str, list[NDArray[np.int64]]], ids: NDArray[Any], result: Result) -> dict[str, Any]:
+def _readable(part: Part) -> str:
+    """A part of a turn as people read it."""
+    if isinstance(part, Reasoning):
+        return f"(thinks: {part.text})"
+    if isinstance(part, ToolCall):
+        return f"{part.name}({part.arguments})" if part.name else part.arguments
+    if isinstance(part, ToolResult):
+        return part.content
+    return (
+        part
+        if isinstance(part, str)
+        else f"({part.value.get('type', 'media') if isinstance(part.value, dict) else 'media'})"
+    )
+
+
+def _figures(run: Run, columns: dict[str, list[NDArray[np.int64]]], ids: NDArray[Any]) -> dict[str, Any]:
     groups: dict[str, dict[str, int]] = {name: {} for name in ("dialect", "role", "turns", "script", "language", "has")}
     for key, number in run.stats.items():
         group, _, name = key.partition(":")
         groups[group][name] = number
-    ordered = {name: dict(sorted(group.items(), key=lambda pair: (-pair[1], pair[0]))) for name, group in groups.items()}
+    ordered = {
+        name: dict(sorted(group.items(), key=lambda pair: (-pair[1], pair[0]))) for name, group in groups.items()
+    }
     first = first_of_each(ids) if len(ids) else np.zeros(0, np.int64)
     figures: dict[str, Any] = {
         "files": len(run.sources),
@@ -122,8 +145,9 @@ def _shares(counts: dict[Any, int], most: int = 8) -> str:
 
 def _page(figures: dict[str, Any], samples: list[list[str]]) -> list[str]:
     faulty = f", {figures['faulty']:,} faulty" if figures["faulty"] else ""
+    repeated = f"{figures['duplicates']:,} exact duplicates"
     lines = [
-        f"rows        {figures['rows']:,} in {figures['files']} file(s){faulty}, {figures['duplicates']:,} exact duplicates",
+        f"rows        {figures['rows']:,} in {figures['files']} file(s){faulty}, {repeated}",
         f"dialects    {_shares(figures['dialects'])}",
         f"roles       {_shares(figures['roles'])}",
         f"turns       {_shares(figures['turns'])}",

@@ -33,7 +33,7 @@ def open_measure(options: dict[str, Any]) -> Callable[[Record], int]:
     from dataforge.shards.render import Renderer
     from dataforge.shards.template import load_tokenizer
 
-    renderer = Renderer(load_tokenizer(options["tokenizer"], options.get("template")))
+    renderer = Renderer(load_tokenizer(options["tokenizer"], options.get("template"), conversations=False))
     return lambda record: len(renderer.render(record).ids)
 
 

@@ -1,6 +1,6 @@
 """`mix`: domain data with a share of general data, so that a model learns the one and keeps the other (replay).
 
-With replay share r, the general rows chosen hold r of the final amount: g = r / (1 - r) * d, where d is all domain data.
+With replay share r, the general rows chosen hold r of the final amount: g = r / (1 - r) * d, d being all domain data.
 Amounts are tokens where --tokenizer is given, else rows. General rows are chosen by seed, without replacement; every
 source is spread evenly over the output, in its own order. The plan is printed before anything is written.
 
@@ -12,7 +12,8 @@ Python: `dataforge.mix(output="mixed.jsonl", domain=["tea.jsonl"], general=["cha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,8 @@ from dataforge.engine.rowstream import encoded_rows
 from dataforge.engine.run import Part, Run
 from dataforge.errors import DataError, UsageError
 from dataforge.io.paths import find_sources
-from dataforge.ledger import UNUSED, Result
+from dataforge.ledger import KEPT, UNUSED, Result
+from dataforge.ops.dedup import refuse_tables
 from dataforge.registry import Operation
 
 __all__ = ["OPERATION", "MixConfig", "choose", "interleave", "mix"]
@@ -42,7 +44,9 @@ class MixConfig:
     replay: float = option(0.2, help="share of general data in the result, 0 <= share < 1", minimum=0, maximum=0.999)
     by: str | None = option(None, help="unit of the share (default: tokens with --tokenizer, else rows)", choices=UNITS)
     tokenizer: str | None = option(None, help="tokenizer folder or hub id that counts tokens", path=True)
-    template: str | None = option(None, help="chat template where the tokenizer has none: chatml, or a .jinja file", path=True)
+    template: str | None = option(
+        None, help="chat template where the tokenizer has none: chatml, or a .jinja file", path=True
+    )
 
     def __post_init__(self) -> None:
         check(self)
@@ -83,10 +87,12 @@ def interleave(lengths: list[NDArray[np.int64]]) -> tuple[NDArray[np.int32], lis
 def mix(inputs: tuple[str, ...], output: str | None, config: MixConfig, options: RunOptions) -> Result:
     """Mix the pools; DataError if the general pool is too small for the share that is asked for."""
     domain, general = find_sources(config.domain), find_sources(config.general)
-    twice = {s.path for s in domain} & {s.path for s in general}
-    if twice:
-        raise UsageError(f"{min(twice)} is domain and general at once", help="each file belongs to one pool")
+    pool = {os.path.realpath(source.path): source.path for source in domain}
+    twice = next((source.path for source in general if os.path.realpath(source.path) in pool), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is domain and general at once", help="each file belongs to one pool")
     run = Run("mix", [source.path for source in (*domain, *general)], output, options)
+    refuse_tables(run)
     task = {"by": config.unit, "tokenizer": config.tokenizer, "template": config.template}
     with run:
         run.spool()
@@ -98,41 +104,42 @@ def mix(inputs: tuple[str, ...], output: str | None, config: MixConfig, options:
         if options.dry_run:
             return Result("mix", lines=plan)
         home, positions = interleave([own[mask] for own, mask in zip(lengths, chosen, strict=True)])
-        _write(run, home, chosen)
+        rows_out = _write(run, home, chosen)
         _settle(run, parts, chosen, positions)
-        return run.finish(config, rows_out=len(home), extra={"plan": plan, "unit": config.unit})
+        return run.finish(config, rows_out=rows_out, extra={"plan": plan, "unit": config.unit})
 
 
 def _by_source(parts: list[Part], sources: int) -> list[NDArray[np.int64]]:
-    """Lengths of all rows of each source; 0 marks a faulty row."""
+    """Lengths of all rows of each source; -1 marks a faulty row."""
     columns: list[list[NDArray[np.int64]]] = [[np.zeros(0, np.int64)] for _ in range(sources)]
     for part in parts:
-        columns[part.chunk.source].append(np.frombuffer(part.result.payload.pop("lengths"), np.int64))
+        lengths = np.frombuffer(part.result.payload.pop("lengths"), np.int64)
+        columns[part.chunk.source].append(np.where(part.rows.fates == KEPT, lengths, -1))
     return [np.concatenate(column) for column in columns]
 
 
-def _decide(
-    lengths: list[NDArray[np.int64]], domains: int, config: MixConfig, seed: int
-) -> list[NDArray[np.bool_]]:
+def _decide(lengths: list[NDArray[np.int64]], domains: int, config: MixConfig, seed: int) -> list[NDArray[np.bool_]]:
     """Which rows go out, by source."""
-    amount = sum(int(own.sum()) for own in lengths[:domains])
+    amount = sum(int(own[own > 0].sum()) for own in lengths[:domains])
     pool = np.concatenate(lengths[domains:])
+    there = int(pool[pool > 0].sum())
     wanted = config.replay / (1 - config.replay) * amount
     if amount == 0:
-        raise DataError("the domain data holds no readable row")
-    if wanted > pool.sum() + 0.5:
-        most = pool.sum() / (pool.sum() + amount)
+        raise DataError(f"the domain data holds no readable row, or none with any {config.unit}")
+    if wanted > there + 0.5:
+        most = math.floor(there / (there + amount) * 1000) / 1000
         raise DataError(
-            f"--replay {config.replay:g} needs {wanted:,.0f} {config.unit} of general data, {pool.sum():,} are there",
-            help=f"give more general data, or --replay {np.floor(most * 1000) / 1000:g} at most",
+            f"--replay {config.replay:g} needs {wanted:,.0f} {config.unit} of general data, {there:,} are there",
+            help=f"give more general data, or --replay {most:g} at most",
         )
     chosen = choose(pool, wanted, seed)
     if config.replay > 0 and not chosen.any():
         raise DataError(
-            f"--replay {config.replay:g} of {amount:,} {config.unit} is less than one general row", help="raise --replay"
+            f"--replay {config.replay:g} of {amount:,} {config.unit} is less than one general row",
+            help="raise --replay",
         )
     halves = np.split(chosen, np.cumsum([len(own) for own in lengths[domains:]])[:-1])
-    return [own > 0 for own in lengths[:domains]] + list(halves)
+    return [own >= 0 for own in lengths[:domains]] + list(halves)
 
 
 def _plan(
@@ -147,27 +154,31 @@ def _plan(
         used, pool = int(own[mask].sum()), "domain" if index < domains else "general"
         replay += used if index >= domains else 0
         rows = f"{int(mask.sum()):,} of {len(own):,} rows"
-        amount = f", {used:,} of {int(own.sum()):,} {unit}" if unit != "rows" else ""
+        amount = f", {used:,} of {int(own[own > 0].sum()):,} {unit}" if unit != "rows" else ""
         lines.append(f"  {pool:<8}{source.name}: {rows}{amount}, {used / total:.1%} of the result")
     lines.append(f"  general share: {replay / total:.2%} of {total:,} {unit}")
     return lines
 
 
-def _write(run: Run, home: NDArray[np.int32], chosen: list[NDArray[np.bool_]]) -> None:
-    """Copy the chosen rows in the order decided."""
-    streams: list[Iterator[bytes]] = [encoded_rows(source, mask) for source, mask in zip(run.sources, chosen, strict=True)]
+def _write(run: Run, home: NDArray[np.int32], chosen: list[NDArray[np.bool_]]) -> int:
+    """Copy the chosen rows in the order decided; how many were there to copy."""
+    streams = [encoded_rows(source, mask) for source, mask in zip(run.sources, chosen, strict=True)]
     held: list[bytes] = []
-    size = 0
+    size = written = 0
     with progress.Progress("mix: writing", len(home), quiet=run.options.quiet, unit="rows") as bar:
         for source in home.tolist():
-            row = next(streams[source])
+            row = next(streams[source], None)
+            if row is None:
+                continue  # the counts will not add up, and the run says so
             held.append(row)
             size += len(row)
+            written += 1
             if size > 1 << 20:
                 run.output.write(b"".join(held))
                 bar.advance(len(held))
                 held, size = [], 0
         run.output.write(b"".join(held))
+    return written
 
 
 def _settle(run: Run, parts: list[Part], chosen: list[NDArray[np.bool_]], positions: list[NDArray[np.int64]]) -> None:
@@ -181,7 +192,7 @@ def _settle(run: Run, parts: list[Part], chosen: list[NDArray[np.bool_]], positi
         rows = part.rows
         span = slice(rows.first, rows.first + len(rows))
         rows.position = columns[rows.source][span]
-        left = (~chosen[rows.source][span]) & (rows.fates == 0)
+        left = (~chosen[rows.source][span]) & (rows.fates == KEPT)
         if left.any():
             rows.mark(left, UNUSED, "beyond_share")
         run.settle(part)

@@ -2,6 +2,7 @@
 
 Options: `to` (dialect, or None to copy rows as they are), `from`, `joiner`, `encode` (jsonl, csv, tsv, txt), `columns`.
 A row that is only copied is not decoded again where the input is lines of JSON and so is the output.
+Stats: `written`, the rows encoded, which the run compares with the fates (conservation).
 
 CLI: `dataforge convert in.jsonl --to sharegpt`
 """
@@ -21,11 +22,12 @@ from dataforge.formats.spelling import Spelling
 from dataforge.io import jsontext
 from dataforge.record import record_id
 
-__all__ = ["DROP", "FAULTY", "STAY", "open_task"]
+__all__ = ["DROP", "FAULTY", "STAY", "json_line", "open_task", "table_line", "too_deep"]
 
 DROP, STAY, FAULTY = range(3)
 """What an earlier decision says of a row (`Chunk.keep`)."""
 
+PLAIN = Spelling()
 Encoder = Callable[[dict[str, Any]], bytes]
 
 
@@ -52,6 +54,9 @@ def _convert(batch: Batch, target: str, encode: Encoder) -> None:
             batch.fault(index, fault)
         except KeyError as fault:
             batch.error(index, "missing_key", f"{batch.source_dialect} needs the key {fault}")
+        except RecursionError:
+            batch.fault(index, too_deep())
+    batch.stats["written"] = len(out)
 
 
 def _copy(batch: Batch, encode: Encoder, container: str) -> None:
@@ -69,6 +74,7 @@ def _copy(batch: Batch, encode: Encoder, container: str) -> None:
                     out.append(encode(value))
                 except RowError as fault:
                     batch.fault(index, fault)
+    batch.stats["written"] = len(out)
     if keep is not None:
         batch.notes.clear()  # what is faulty was said when the decision was made
         for index in (row for row in range(batch.n_in) if keep[row] == DROP):
@@ -77,41 +83,84 @@ def _copy(batch: Batch, encode: Encoder, container: str) -> None:
 
 def _encoder(container: str, columns: list[str] | None) -> Encoder:
     if container in ("csv", "tsv"):
-        return lambda row: _cells(row, columns or list(row), "," if container == "csv" else "\t")
+        delimiter = "," if container == "csv" else "\t"
+        return lambda row: _cells(row, columns or list(row), delimiter)
     if container == "txt":
         return _line
-    return _json
+    return json_line
 
 
-def _json(row: dict[str, Any]) -> bytes:
+def too_deep() -> RowError:
+    """The fault of a row whose values are nested deeper than JSON writers go."""
+    return RowError("too_deep", "values are nested too deep to be written (more than 254 levels)")
+
+
+def json_line(row: Any) -> bytes:
+    """A row (or any JSON value) as one line of JSON; raises RowError if it is nested too deep to be written."""
     try:
         return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        return jsontext.encode(row) + b"\n"
-
-
-def _cells(row: dict[str, Any], columns: list[str], delimiter: str) -> bytes:
-    """One line of a table; values that are no text stand as JSON."""
-    for key in row:
-        if key not in columns:
-            raise NotRepresentable("a table", f"the key {key!r}, which is no column of its first rows", path=f"$.{key}")
-    cells = []
-    for name in columns:
-        value = row.get(name, "")
-        cells.append(value if isinstance(value, str) else "" if value is None else jsontext.encode(value).decode())
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerow(cells)
+        pass  # lone surrogates and big integers take the slower way
     try:
-        return text.getvalue().encode()
+        return jsontext.encode(row) + b"\n"
+    except (TypeError, RecursionError):
+        raise too_deep() from None
+
+
+def table_line(cells: list[str], delimiter: str) -> bytes:
+    """One line of a table; raises NotRepresentable for a lone surrogate."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(cells)  # so that both are quoted in cells
+    try:
+        return text.getvalue()[:-2].encode() + b"\n"
     except UnicodeEncodeError:
         raise NotRepresentable("a table", "a lone surrogate") from None
 
 
+def _cells(row: dict[str, Any], columns: list[str], delimiter: str) -> bytes:
+    """One line of a table. Numbers, true and false stand as JSON, null and absent keys as empty cells.
+
+    Raises NotRepresentable where the cells would not read as the same record (history, tools, an answer of null).
+    """
+    for key in row:
+        if key not in columns:
+            raise NotRepresentable("a table", f"the key {key!r}, which is no column of its first rows", path=f"$.{key}")
+    if len(row) == len(columns) and all(type(value) is str for value in row.values()):
+        return table_line([row[name] for name in columns], delimiter)
+    cells = {name: _cell(row.get(name)) for name in columns}
+    try:
+        same = _content_id(cells) == _content_id(row)
+    except RowError:
+        same = False
+    if not same:
+        raise NotRepresentable("a table", _culprit(row))
+    return table_line(list(cells.values()), delimiter)
+
+
+def _cell(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json_line(value)[:-1].decode()
+
+
+def _content_id(row: dict[str, Any]) -> bytes:
+    return record_id(detect(row).read(row, PLAIN))
+
+
+def _culprit(row: dict[str, Any]) -> str:
+    """What keeps a row from coming back from a table as it was."""
+    for kind, wanted in (("a list or an object", (list, dict)), ("null", (type(None),))):
+        for key, value in row.items():
+            if isinstance(value, wanted):
+                return f"{key!r}, which is {kind} and would come back as a text"
+    return "a row without the columns that other rows have"
+
+
 def _line(row: dict[str, Any]) -> bytes:
     """One document as one line."""
-    text = row["text"]
+    text: str = row["text"]
     if "\n" in text or "\r" in text or not text.strip():
         raise NotRepresentable("txt", "a text with line ends, or without any character", path="$.text")
+    if text.startswith("\ufeff"):
+        raise NotRepresentable("txt", "a text that begins with a byte order mark", path="$.text")
     if len(row) > 1:
         raise NotRepresentable("txt", f"the key {next(key for key in row if key != 'text')!r}")
     try:

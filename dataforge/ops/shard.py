@@ -45,10 +45,12 @@ __all__ = ["OPERATION", "ShardConfig", "shard_rows"]
 class ShardConfig:
     """Settings of shard."""
 
-    tokenizer: str = option(help="tokenizer: a folder with tokenizer.json, or a hub id")
+    tokenizer: str = option(help="tokenizer: a folder with tokenizer.json, or a hub id", path=True)
     stage: str = option("sft", help="what is trained: answers (sft) or every token (cpt)", choices=("sft", "cpt"))
     max_length: int = option(2048, help="length of a packed row", unit="tokens", minimum=2, maximum=1 << 22)
-    template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
+    template: str | None = option(
+        None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)", path=True
+    )
     source_dialect: str | None = option(
         None, help="dialect of every input row (default: found row by row)", choices=tuple(DIALECTS), flags=("--from",)
     )

@@ -86,7 +86,7 @@ def train_tokenizer(
 def _texts(run: Run, config: TrainTokenizerConfig) -> Iterator[list[str]]:
     """All texts of the inputs, a chunk at a time."""
     task: dict[str, Any] = {"from": config.source_dialect, "joiner": config.joiner}
-    for part in run.parts("tokenise", task):
+    for part in run.parts("texts", task):
         part.rows.n_out[:] = 0  # rows are learnt from, none is written
         run.settle(part)
         yield orjson.loads(part.result.payload["texts"])

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from dataforge.config import RunOptions, check, option
 from dataforge.engine.plan import plan_result
 from dataforge.engine.run import Run
-from dataforge.errors import UsageError
 from dataforge.ledger import Result
+from dataforge.ops.dedup import refuse_tables
 from dataforge.registry import DIALECTS, Operation
 
 __all__ = ["OPERATION", "ValidateConfig", "validate"]
@@ -28,7 +28,10 @@ class ValidateConfig:
     """Settings of validate."""
 
     source_dialect: str | None = option(
-        None, help="dialect that every row must have (default: found row by row)", choices=tuple(DIALECTS), flags=("--from",)
+        None,
+        help="dialect that every row must have (default: found row by row)",
+        choices=tuple(DIALECTS),
+        flags=("--from",),
     )
     schema: str | None = option(None, help="a JSON Schema file for the rows, in place of their dialect's", path=True)
 
@@ -40,10 +43,9 @@ def validate(inputs: tuple[str, ...], output: str | None, config: ValidateConfig
     """Check all rows; faulty ones are in `problems` (ten), `counts` and, with an output, rejects.jsonl."""
     # A validation is asked for all faults, so a faulty row never stops it.
     run = Run("validate", inputs, output or "", replace(options, on_error="reject"))
+    refuse_tables(run)
     if options.dry_run:
         return plan_result(run, "validate")
-    if output and run.output.container not in ("jsonl", "json"):
-        raise UsageError("validate writes rows as they are", help="use a .jsonl or .json name for -o")
     schema = os.path.abspath(config.schema) if config.schema else None
     with run:
         rows_out = 0
@@ -52,7 +54,7 @@ def validate(inputs: tuple[str, ...], output: str | None, config: ValidateConfig
             if output is None:
                 part.rows.n_out[:] = 0
             else:
-                rows_out += part.result.n_out
+                rows_out += part.result.stats["written"]
             run.settle(part)
         result = run.finish(config, rows_out=rows_out)
     if output is None:

@@ -49,13 +49,32 @@ class Folder:
         """The options of the run: the forge folder stands beside the output folder."""
 
     def place(self, made: Path) -> None:
-        """Put a finished folder where it belongs."""
+        """Put a finished folder where it belongs; an older one is there until the moment of the exchange."""
+        aside = self.path.with_name(f".{self.path.name}.old")
         try:
+            near = self._beside(made)
+            # An older manifest would vouch for the new folder if the run were killed here.
+            Path(self.options.forge or "", "manifest.json").unlink(missing_ok=True)
+            shutil.rmtree(aside, ignore_errors=True)
             if self.path.is_dir():
-                shutil.rmtree(self.path)
-            os.replace(made, self.path)
+                os.replace(self.path, aside)
+            os.replace(near, self.path)
         except OSError as fault:
             raise out_of_space(fault, str(self.path)) from None
+        shutil.rmtree(aside, ignore_errors=True)
+
+    def _beside(self, made: Path) -> Path:
+        """The finished folder on the file system of the output, where a rename can put it into place."""
+        if made.stat().st_dev == self.path.parent.stat().st_dev:
+            return made
+        near = self.path.with_name(f".{self.path.name}.partial")
+        shutil.rmtree(near, ignore_errors=True)
+        try:
+            shutil.copytree(made, near)
+        except OSError:
+            shutil.rmtree(near, ignore_errors=True)
+            raise
+        return near
 
     def plan(self, run: Run, what: str) -> Result:
         """What a dry run says."""

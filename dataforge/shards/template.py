@@ -9,6 +9,7 @@ Python: `tokenizer = load_tokenizer("my-tokenizer", template="chatml")`
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def _template_text(template: str) -> str:
 
 
 def load_tokenizer(path: str, template: str | None = None, *, conversations: bool = True) -> Any:
-    """Open a tokenizer (a folder or a hub id) that is ready to render conversations.
+    """Open a tokenizer (a folder, or a hub id as ORG/NAME) that is ready to render conversations.
 
     template: a built-in name or a `.jinja` file; it takes the place of the tokenizer's own.
     conversations: False where only documents will be tokenised, which need no template.
@@ -49,6 +50,7 @@ def load_tokenizer(path: str, template: str | None = None, *, conversations: boo
 
     Raises InputError if it cannot be opened, UsageError if it has no template and none is named.
     """
+    _check_path(path)
     from transformers import AutoTokenizer
 
     try:
@@ -57,7 +59,7 @@ def load_tokenizer(path: str, template: str | None = None, *, conversations: boo
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"--tokenizer: {path} cannot be opened ({first_line})",
-            help="give a folder with tokenizer.json, or a hub id; `dataforge tokenizer train` makes one",
+            help="give a folder with tokenizer.json, or a hub id; `dataforge tokenizer train` makes a folder",
         ) from error
     if not getattr(tokenizer, "is_fast", False):
         raise UsageError(f"--tokenizer: {path} has no tokenizer.json (a slow tokenizer gives no character offsets)")
@@ -71,6 +73,16 @@ def load_tokenizer(path: str, template: str | None = None, *, conversations: boo
             help="name one with --template (chatml, or a .jinja file)",
         )
     return tokenizer
+
+
+def _check_path(path: str) -> None:
+    """Refuse what is neither a folder nor a hub id, before anyone asks the hub for a folder that is misspelt."""
+    first, *rest = path.split("/")
+    if not os.path.isdir(path) and (len(rest) != 1 or not rest[0] or os.path.isdir(first or "/")):
+        raise InputError(
+            f"--tokenizer: no such folder: {path}",
+            help="give a folder with tokenizer.json (`dataforge tokenizer train` makes one), or a hub id as ORG/NAME",
+        )
 
 
 def _check_tokens(tokenizer: Any, path: str, template: str) -> None:

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from dataforge.engine.batch import Batch
 from dataforge.errors import RowError
 from dataforge.record import Record, record_id
-from dataforge.shards import texts
 from dataforge.shards.render import Rendered, Renderer
 from dataforge.shards.template import describe_tokenizer, load_tokenizer
 
@@ -35,9 +34,7 @@ GROUP = 512
 
 
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
-    """The task for these options: tokenizer, template, stage, max_length. Without a tokenizer it only gathers texts."""
-    if options.get("tokenizer") is None:
-        return texts.open_task(options)
+    """The task for these options: tokenizer, template, stage, max_length."""
     sft = options["stage"] == "sft"
     tokenizer = load_tokenizer(options["tokenizer"], options.get("template"), conversations=sft)
     renderer = Renderer(tokenizer, all_tokens=not sft)

@@ -29,10 +29,14 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 class TrainConfig:
     """What to train, on how much, how fast, and what to leave behind."""
 
-    model: str | None = option(None, help="model to tune: a folder or a hub id")
-    init: str | None = option(None, help="JSON config of a model to start from random weights, instead of --model")
-    tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)")
-    template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
+    model: str | None = option(None, help="model to tune: a folder or a hub id", path=True)
+    init: str | None = option(
+        None, help="JSON config of a model to start from random weights, instead of --model", path=True
+    )
+    tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)", path=True)
+    template: str | None = option(
+        None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)", path=True
+    )
     max_length: int = option(2048, help="length of a packed row", unit="tokens", minimum=8, maximum=1 << 20)
     tokens_per_step: int = option(
         4096, help="most tokens in an optimiser step (whole rows, at least one)", unit="tokens", minimum=1
@@ -48,7 +52,9 @@ class TrainConfig:
     weight_decay: float = option(0.0, help="AdamW weight decay of matrices (never of norms and biases)", minimum=0.0)
     max_grad_norm: float = option(1.0, help="clip the gradient to this norm; 0 does not clip", minimum=0.0)
     epochs: int = option(1, help="times to see every row", minimum=1, maximum=10000)
-    max_steps: int | None = option(None, help="stop after N steps, however many epochs that is", minimum=1)
+    max_steps: int | None = option(
+        None, help="stop after N steps, however many epochs that is; 0 saves the untrained model", minimum=0
+    )
     lora_r: int | None = option(
         None, help="train LoRA adapters of this rank instead of all weights", minimum=1, maximum=4096
     )
@@ -58,7 +64,7 @@ class TrainConfig:
         (), help="names of the layers that get adapters (default: all linear layers)"
     )
     merge: bool = option(False, help="merge the adapters into the weights and save a whole model")
-    eval: tuple[str, ...] = option((), help="files to measure the loss on before and after training")
+    eval: tuple[str, ...] = option((), help="files to measure the loss on before and after training", path=True)
     save_every: int | None = option(None, help="write a checkpoint every N steps (the last two are kept)", minimum=1)
     attention: str = option(
         "auto", help="how attention is computed; auto is documents on a CPU, sdpa elsewhere", choices=ATTENTIONS
@@ -73,7 +79,7 @@ class TrainConfig:
         None, help="CPU threads of torch (default: torch's own choice)", minimum=1, maximum=1024
     )
     shards: str | None = option(
-        None, help="folder to keep the shards made from plain rows in (default: inside OUT.forge)"
+        None, help="folder to keep the shards made from plain rows in (default: inside OUT.forge)", path=True
     )
 
     def __post_init__(self) -> None:

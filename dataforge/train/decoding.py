@@ -74,7 +74,6 @@ def decode(
     Greedy answers do not depend on the batch (but for ties within rounding); drawn ones depend on seed and batch size.
     """
     torch.manual_seed(seed)
-    base_model(model).set_attn_implementation("sdpa")
     model.eval()
     for start in range(0, len(prompts), batch_size):
         yield from _decode_batch(model, prompts[start : start + batch_size], sampling, stop, pad)

@@ -100,7 +100,7 @@ def open_runtime(*, precision: str = "auto", threads: int | None = None) -> Runt
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    state = PartialState()
+    state = PartialState(cpu=not torch.accelerator.is_available())
     device = state.device
     is_gpu = device.type == "cuda"
     if precision == "bfloat16" and is_gpu and not torch.cuda.is_bf16_supported():

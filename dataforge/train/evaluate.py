@@ -11,11 +11,12 @@ does not depend on the tokenizer. The figures are the same for every batch size,
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from dataforge.config import RunOptions, check, option
-from dataforge.errors import UsageError
+from dataforge.errors import DataError, UsageError
 from dataforge.ledger import Result
 from dataforge.registry import Operation
 from dataforge.train.config import ATTENTIONS, PRECISIONS, require_training_packages
@@ -27,15 +28,21 @@ __all__ = ["OPERATION", "EvalConfig", "evaluate"]
 class EvalConfig:
     """Settings of eval."""
 
-    model: str = option(help="model to measure: a folder (also of adapters) or a hub id")
-    tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)")
-    template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
+    model: str = option(help="model to measure: a folder (also of adapters) or a hub id", path=True)
+    tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)", path=True)
+    template: str | None = option(
+        None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)", path=True
+    )
     max_length: int | None = option(
         None,
         help="cut documents, and leave out conversations, above this (default: the model's limit)",
         unit="tokens",
         minimum=2,
     )
+    against: tuple[str, ...] = option(
+        (), help="another model to compare with, on the same files (repeatable)", path=True
+    )
+    must_fall: bool = option(False, help="fail unless every loss is below that of the first model of --against")
     batch_tokens: int = option(
         4096, help="tokens in one forward pass; changes memory and speed only", unit="tokens", minimum=1
     )
@@ -49,17 +56,42 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.must_fall and not self.against:
+            raise UsageError("--must-fall needs --against", help="name the model that must be worse")
 
 
 def evaluate(inputs: tuple[str, ...], output: str | None, config: EvalConfig, options: RunOptions) -> Result:
     """Measure each input; `data` is a list of `{"file", "loss", "perplexity", "bits_per_byte", "tokens", ...}`.
 
-    Raises RowError at a faulty row, DataError if a file has nothing to measure.
+    With `against`, each entry has `against`, the loss of each of those models, too. Raises RowError at a faulty row,
+    DataError if a file has nothing to measure, or if `must_fall` and a loss is not below that of the first other model.
     """
     if not inputs:
         raise UsageError("no input", help="name the files to measure the loss on")
     require_training_packages("eval")
     from dataforge.engine.progress import Progress
+
+    models = [config.model, *config.against]
+    with Progress("eval", len(inputs) * len(models), quiet=options.quiet, unit="files") as bar:
+        measured = [_measure(model, inputs, config, bar.advance) for model in models]
+    scores = measured[0]
+    for index, score in enumerate(scores):
+        if config.against:
+            others = zip(config.against, measured[1:], strict=True)
+            score["against"] = {model.rstrip("/").rsplit("/", 1)[-1]: other[index]["loss"] for model, other in others}
+    lines = _table(scores) + (_comparison(scores) if config.against else [])
+    first = [next(iter(score.get("against", {}).values()), 0.0) for score in scores]
+    risen = [score["file"] for score, loss in zip(scores, first, strict=True) if score["loss"] >= loss]
+    if config.must_fall and risen:
+        help = "\n".join(lines)
+        raise DataError(f"the loss on {', '.join(risen)} is not below that of {config.against[0]}", help=help)
+    return Result("eval", report={"command": "eval", "files": scores}, lines=lines, data=scores)
+
+
+def _measure(
+    name: str, inputs: tuple[str, ...], config: EvalConfig, advance: Callable[[int, str], None]
+) -> list[dict[str, Any]]:
+    """The scores of one model on all inputs."""
     from dataforge.shards.template import load_tokenizer
     from dataforge.train.device import open_runtime
     from dataforge.train.model import check_vocabulary, load_model, resolve_attention
@@ -68,27 +100,39 @@ def evaluate(inputs: tuple[str, ...], output: str | None, config: EvalConfig, op
 
     runtime = open_runtime(precision=config.precision, threads=config.threads)
     attention = resolve_attention(config.attention, runtime.device)
-    tokenizer = load_tokenizer(config.tokenizer or config.model, config.template, conversations=False)
-    model = load_model(config.model, attention=attention).to(runtime.device)
+    tokenizer = load_tokenizer(config.tokenizer or name, config.template, conversations=False)
+    model = load_model(name, attention=attention).to(runtime.device)
     settings = base_model(model).config
     check_vocabulary(settings, tokenizer)
     check_packing(model, attention=attention, vocabulary=settings.get_text_config().vocab_size)
     scores = []
-    with Progress("eval", len(inputs), quiet=options.quiet, unit="files") as bar:
-        for path in inputs:
-            scores.append(
-                score_file(
-                    path,
-                    model,
-                    tokenizer,
-                    runtime,
-                    attention=attention,
-                    max_length=config.max_length,
-                    batch_tokens=config.batch_tokens,
-                ).as_dict()
-            )
-            bar.advance(1, scores[-1]["file"])
-    return Result("eval", report={"command": "eval", "files": scores}, lines=_table(scores), data=scores)
+    for path in inputs:
+        score = score_file(
+            path,
+            model,
+            tokenizer,
+            runtime,
+            attention=attention,
+            max_length=config.max_length,
+            batch_tokens=config.batch_tokens,
+        )
+        scores.append(score.as_dict())
+        advance(1, scores[-1]["file"])
+    return scores
+
+
+def _comparison(scores: list[dict[str, Any]]) -> list[str]:
+    """The losses of all models side by side, one line a file, with the change against each."""
+    names = list(scores[0]["against"])
+    width = max(4, *(len(score["file"]) for score in scores))
+    wide = [max(18, len(name)) for name in names]
+    head = "  ".join(f"{name:>{size}}" for name, size in zip(names, wide, strict=True))
+    lines = ["", f"{'loss':{width}}  {'now':>8}  {head}"]
+    for score in scores:
+        cells = [f"{loss:.4f} ({score['loss'] - loss:+.4f})" for loss in score["against"].values()]
+        shown = "  ".join(f"{cell:>{size}}" for cell, size in zip(cells, wide, strict=True))
+        lines.append(f"{score['file']:{width}}  {score['loss']:8.4f}  {shown}")
+    return lines
 
 
 def _table(scores: list[dict[str, Any]]) -> list[str]:

@@ -32,11 +32,13 @@ __all__ = ["OPERATION", "GenerateConfig", "generate", "without_answer"]
 class GenerateConfig:
     """Settings of generate."""
 
-    model: str = option(help="model that answers: a folder (also of adapters) or a hub id")
+    model: str = option(help="model that answers: a folder (also of adapters) or a hub id", path=True)
     prompt: tuple[str, ...] = option((), help="a prompt; may be given several times", flags=("-p",))
     raw: bool = option(False, help="continue prompts as plain text, without a chat template")
-    tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)")
-    template: str | None = option(None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)")
+    tokenizer: str | None = option(None, help="tokenizer folder or hub id (default: that of --model)", path=True)
+    template: str | None = option(
+        None, help="chat template: chatml or a .jinja file (default: the tokenizer's own)", path=True
+    )
     max_new_tokens: int = option(256, help="longest answer", unit="tokens", minimum=1)
     temperature: float = option(
         0.0, help="0 takes the likeliest token; above, tokens are drawn", minimum=0.0, maximum=10.0

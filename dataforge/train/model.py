@@ -59,6 +59,15 @@ def _hush() -> None:
     transformers.utils.logging.disable_progress_bar()
 
 
+def _check_attention(error: Exception, attention: str | None) -> None:
+    """Raise UsageError where transformers says that a model does not have an attention."""
+    if "attention implementation" in str(error):
+        message = _first_line(error).partition(" yet.")[0]
+        raise UsageError(
+            f"--attention {attention}: {message}", help="--attention eager works with every model"
+        ) from error
+
+
 @contextmanager
 def _peft_warnings() -> Iterator[None]:
     """Hide what PEFT does with an old name of transformers, which no user can do anything about."""
@@ -67,10 +76,11 @@ def _peft_warnings() -> Iterator[None]:
         yield
 
 
-def load_model(name: str, *, attention: str = "sdpa") -> Any:
+def load_model(name: str, *, attention: str | None = None) -> Any:
     """A causal language model with float32 weights; an adapter folder gives its base model with the adapters on it.
 
-    Raises InputError if it cannot be opened or lacks weights.
+    attention: None leaves the choice to transformers. Raises InputError if the model cannot be opened or lacks weights,
+    UsageError if it does not have this attention.
     """
     if (Path(name) / ADAPTER).is_file():
         from peft import PeftModel
@@ -85,6 +95,7 @@ def load_model(name: str, *, attention: str = "sdpa") -> Any:
             name, dtype=torch.float32, attn_implementation=attention, trust_remote_code=False, output_loading_info=True
         )
     except (OSError, ValueError, KeyError) as error:
+        _check_attention(error, attention)
         raise InputError(
             f"--model: {name} cannot be opened ({_first_line(error)})", help="give a model folder or a hub id"
         ) from error
@@ -137,10 +148,16 @@ def _read_config(path: str) -> dict[str, Any]:
     return dict(values)
 
 
-def init_model(settings: Any, *, seed: int, attention: str = "sdpa") -> Any:
+def init_model(settings: Any, *, seed: int, attention: str | None = None) -> Any:
     """A model with random float32 weights, the same for the same config and seed."""
     torch.manual_seed(seed)
-    model = transformers.AutoModelForCausalLM.from_config(settings, dtype=torch.float32, attn_implementation=attention)
+    try:
+        model = transformers.AutoModelForCausalLM.from_config(
+            settings, dtype=torch.float32, attn_implementation=attention
+        )
+    except ValueError as error:
+        _check_attention(error, attention)
+        raise
     model.config.use_cache = False
     return model
 

@@ -88,9 +88,10 @@ def run_stage(
 
 def _check_unfinished(work: Path, options: RunOptions) -> None:
     """Refuse to throw the checkpoints of an unfinished run away unasked."""
-    if options.resume:
+    is_lost = last_checkpoint(work) is not None
+    if is_lost and options.resume:
         return
-    if last_checkpoint(work) is not None and not options.force:
+    if is_lost and not options.force:
         raise OutputError(
             "an unfinished run stands here", place=str(work), help="--resume goes on with it, --force starts anew"
         )
@@ -182,7 +183,10 @@ def _make_model(job: Job) -> Any:
         model = load_model(str(config.model), attention=job.attention)
     model = add_adapters(model.to(job.runtime.device), config, seed=seed)
     if config.gradient_checkpointing:
-        base_model(model).gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        base = base_model(model)
+        # The method got its present name within transformers 5.
+        enable = getattr(base, "activation_checkpointing_enable", None) or base.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
     return model
 
 

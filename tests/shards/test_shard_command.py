@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import datasets
 import polars
@@ -26,6 +27,11 @@ TALKS = [
 def written(path, rows) -> str:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return str(path)
+
+
+def copied_beside(folder, made):
+    """What `Folder._beside` does where the forge folder is on another file system."""
+    return shutil.copytree(made, folder.path.with_name(f".{folder.path.name}.partial"))
 
 
 def trained_texts(tokenizer, folder) -> list[str]:
@@ -194,6 +200,15 @@ def test_an_existing_folder_is_replaced_only_with_force_and_only_if_it_holds_sha
     with pytest.raises(OutputError, match=r"holds no shards\.json, so it is not replaced"):
         shard_rows((source,), str(precious), config, force)
     assert (precious / "thesis.txt").exists()
+
+
+def test_the_forge_folder_may_stand_elsewhere(source, config, tmp_path, monkeypatch):
+    monkeypatch.setattr("dataforge.shards.folder.Folder._beside", copied_beside)
+    options = RunOptions(workers=1, quiet=True, forge=str(tmp_path / "账本"))
+    shard_rows((source,), str(tmp_path / "out"), config, options)
+    assert len(open_shards(tmp_path / "out")) > 0
+    assert (tmp_path / "账本" / "manifest.json").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "rows.jsonl", "账本"]
 
 
 def test_a_dry_run_writes_nothing(source, config, tmp_path):

@@ -41,6 +41,14 @@ def test_a_missing_tokenizer_is_an_input_error(tmp_path):
         load_tokenizer(str(tmp_path))
 
 
+@pytest.mark.parametrize("path", ["分词器", "no/such/folder", "./tok", "/no-such-folder", "tests/tok", ""])
+def test_a_misspelt_folder_is_said_at_once_and_not_sought_on_the_hub(path, monkeypatch, tmp_path):
+    (tmp_path / "tests").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        load_tokenizer(path)
+
+
 def test_chatml_is_refused_for_a_tokenizer_without_its_markers(tmp_path, foreign_tokenizer):
     foreign_tokenizer.save_pretrained(tmp_path)
     with pytest.raises(UsageError, match=r"chatml needs <\|im_start\|> and <\|im_end\|>"):

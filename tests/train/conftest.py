@@ -96,7 +96,9 @@ def places(tokenizer, tmp_path_factory):
     root = tmp_path_factory.mktemp("places")
     settings = {**SMALL, "num_key_value_heads": 2, "max_position_embeddings": 256}
     config = transformers.LlamaConfig(
-        **{**settings, "vocab_size": len(tokenizer)}, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id
+        **{**settings, "vocab_size": len(tokenizer)},
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
     model = init_model(config, seed=3)
     model.save_pretrained(root / "model")

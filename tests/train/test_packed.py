@@ -84,7 +84,7 @@ def test_a_mask_of_ones_or_a_cache_would_mix_the_documents(extra):
     if "attention_mask" in extra:
         options["attention_mask"] = torch.ones_like(batch.input_ids)
     states = model.model(input_ids=batch.input_ids, position_ids=batch.position_ids, **options).last_hidden_state
-    wrong = model.lm_head(states)[0]
+    wrong = model.lm_head(states)[0].detach()
     assert float((wrong - alone(model, row)).abs().max()) > 1.0
 
 
@@ -125,6 +125,12 @@ def test_the_check_at_the_start_notices_contamination(monkeypatch):
     monkeypatch.setitem(attention.ALL_ATTENTION_FUNCTIONS._global_mapping, "documents", leaking)
     with pytest.raises(DataError, match="packing is not exact"):
         check_packing(small_model(), attention="documents", vocabulary=96)
+
+
+def test_an_attention_that_lacks_what_a_model_needs_is_named_with_one_that_has_it():
+    with pytest.raises(UsageError, match="--attention sdpa: Gemma2ForCausalLM does not support") as caught:
+        small_model("gemma2", "sdpa")
+    assert "eager" in caught.value.help
 
 
 def test_document_attention_refuses_what_it_does_not_compute():

@@ -1,0 +1,75 @@
+"""What the tests of several folders share: the command line called in this process, or as a process of its own."""
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Said:
+    """What a command line left: exit code, bytes on standard output, text on standard error."""
+
+    code: int
+    out: bytes
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch, capsysbinary):
+    """Call `dataforge ...` in this process (fast): `cli("convert", path, "--to", "qa", stdin=b"...")`."""
+    from dataforge.cli import main as command_line
+
+    def call(*words, stdin=b""):
+        monkeypatch.setattr(sys, "argv", ["dataforge", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsysbinary.readouterr()
+        with pytest.raises(SystemExit) as leaving:
+            command_line.main()
+        out, err = capsysbinary.readouterr()
+        return Said(leaving.value.code, out, err.decode())
+
+    return call
+
+
+@pytest.fixture
+def environment():
+    """The environment of a command line that runs as a process of its own."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "PYTHONWARNINGS": "error::ResourceWarning"}
+
+
+@pytest.fixture
+def shell(environment, tmp_path):
+    """Run a line of bash in a fresh folder where `dataforge` is the command: `shell("dataforge head x | head -1")`."""
+    command = f'dataforge() {{ "{sys.executable}" -m dataforge "$@"; }}\n'
+
+    def run(line, stdin=b"", timeout=60):
+        done = subprocess.run(
+            ["bash", "-c", command + line],
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=timeout,
+            check=False,
+        )
+        return Said(done.returncode, done.stdout, done.stderr.decode())
+
+    return run
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Read inputs in chunks of so many bytes, so that small files make many chunks: `small_chunks(100)`."""
+    from dataforge.io import chunks
+
+    def set_size(size):
+        monkeypatch.setattr(chunks.read_chunks, "__defaults__", (size,))
+
+    return set_size

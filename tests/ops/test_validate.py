@@ -1,0 +1,292 @@
+"""validate: agrees row by row with the jsonschema package, and finds what a schema cannot say."""
+
+import json
+
+import dirty
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dataforge
+from dataforge import registry
+from dataforge.errors import InputError, OutputError, RowError, UsageError
+from dataforge.formats.spelling import Spelling
+from dataforge.ops.check import explain, refuse_twins
+from dataforge.ops.schemas import asset, dialect_schema
+from dataforge.registry import load_dialect
+
+JUNK = st.one_of(
+    st.none(), st.booleans(), st.integers(-3, 3), st.just(1.5), dirty.TEXTS, st.just([]), st.just({}), st.just([[]]),
+    st.just([["q", "a"]]), st.just([["q", 1]]), st.just([{"from": "human", "value": 1}]), st.just([{"role": "x"}]),
+)  # fmt: skip
+KEYS = {
+    "alpaca": ["instruction", "input", "output", "system", "history", "指令", "输出", "输入", "id"],
+    "sharegpt": ["conversations", "system", "tools", "id"],
+    "openai": ["messages", "tools", "id"],
+    "qa": ["question", "answer", "query", "response", "问题", "答案", "提问", "回答", "id"],
+    "text": ["text", "id"],
+}
+TURN = st.fixed_dictionaries(
+    {},
+    optional={
+        "from": st.one_of(st.sampled_from(["human", "gpt", "function_call", "bot"]), JUNK),
+        "value": JUNK,
+        "role": st.one_of(st.sampled_from(["user", "assistant", "tool", "function", "bot"]), JUNK),
+        "content": JUNK,
+        "weight": JUNK,
+        "name": JUNK,
+        "tool_calls": st.one_of(
+            JUNK, st.just([{"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}])
+        ),
+    },
+)
+
+
+def broken_rows(dialect):
+    """Rows with the keys of a dialect and any values; some happen to be valid."""
+    values = st.one_of(JUNK, st.lists(TURN, max_size=3))
+    junk = st.fixed_dictionaries({}, optional={key: values for key in KEYS[dialect]})
+    good = {"alpaca": dirty.ALPACA, "sharegpt": dirty.SHAREGPT, "openai": dirty.OPENAI, "qa": dirty.QA, "text": dirty.TEXT}
+    return st.one_of(good[dialect], junk, st.builds(lambda row, more: {**row, **more}, good[dialect], junk))
+
+
+def fates(tmp_path, rows, **options):
+    """(fate, rule) of each row, by validate."""
+    source, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    source.write_bytes(b"".join(dirty.line_of(row) + b"\n" for row in rows))
+    dataforge.validate(source, output=out, workers=1, force=True, **options)
+    return [(row["fate"], row["rule"]) for row in dirty.ledger_of(dirty.out_of(out))]
+
+
+@pytest.mark.parametrize("dialect", sorted(registry.DIALECTS))
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_row_fails_by_schema_where_jsonschema_fails_it_and_only_there(dialect, data, tmp_path_factory):
+    rows = data.draw(st.lists(broken_rows(dialect), min_size=1, max_size=8))
+    found = fates(tmp_path_factory.mktemp("v"), rows, source_dialect=dialect)
+    validator = jsonschema.Draft202012Validator(dialect_schema(dialect))
+    for row, (fate, rule) in zip(rows, found, strict=True):
+        assert rule.startswith("schema:") == (not validator.is_valid(row)), row
+        if rule.startswith("schema:"):
+            assert rule[7:] in {fault.validator for fault in every_fault(validator, row)}
+        if fate == "kept":
+            load_dialect(dialect).read(row, Spelling())  # what is called valid can be read
+
+
+def every_fault(validator, row):
+    pending = list(validator.iter_errors(row))
+    while pending:
+        fault = pending.pop()
+        yield fault
+        pending += fault.context
+
+
+@settings(max_examples=100, deadline=None)
+@given(row=st.one_of(*(broken_rows(dialect) for dialect in KEYS)))
+def test_the_path_of_a_fault_leads_to_the_value_that_fails(row):
+    for name in registry.DIALECTS:
+        validator = jsonschema.Draft202012Validator(dialect_schema(name))
+        if validator.is_valid(row):
+            continue
+        fault = explain(row, dialect_schema(name))
+        assert fault.path in {found.json_path for found in every_fault(validator, row)}
+        assert "\n" not in fault.message and len(fault.message) < 400
+
+
+def test_every_dialect_example_and_every_spelling_that_convert_reads_is_valid(tmp_path):
+    rows = [load_dialect(name).EXAMPLE for name in registry.DIALECTS]
+    rows += [{question: "问", answer: "答"} for question, answer in load_dialect("qa").PAIRS]
+    rows += [{"指令": "译", "输入": "茶", "输出": "tea"}, {"指令": "译", "输出": "tea", "系统": "短", "历史": [["a", "b"]]}]
+    rows += [{"question": "q", "answer": "a", "response": 5}]  # an unknown key of this row, whatever it is called
+    assert fates(tmp_path, rows) == [("kept", "")] * len(rows)
+
+
+def test_schemas_are_schemas_and_their_examples_fit():
+    for path in asset("schemas").glob("*.schema.json"):
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator.check_schema(schema)
+        assert schema["examples"]
+        for example in schema["examples"]:
+            jsonschema.Draft202012Validator(schema).validate(example)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text": "a", "text": "b"}',
+        '{"text": "a", "text" : "b"}',
+        '{"text"\t:"a","text"\n:"b"}',
+        '{"text": "a", "te\\u0078t": "b"}',
+        '{"text": "a", "more": {"x": 1, "y": [{"茶": 1, "茶": 2}]}}',
+        '{"text": "a", "n": {"x": 1}, "n": 2}',
+        '{"text": "\\":", "text"  : "b"}',
+    ],
+)
+def test_a_key_that_stands_twice_is_found(line, tmp_path):
+    (tmp_path / "rows.json").write_text(f'[{{"text": "fine"}}, {line}]', encoding="utf-8")
+    result = dataforge.validate(tmp_path / "rows.json")
+    assert dict(result.counts.rules) == {("error", "duplicate_key"): 1}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.recursive(
+        st.one_of(st.integers(0, 3), dirty.TEXTS, st.just('":'), st.just('a" :b')),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b", '":', "茶", 'x" :']), inner, max_size=3)
+        ),
+        max_leaves=8,
+    ),
+    st.sampled_from([(",", ":"), (", ", ": "), (",\t", "\t: "), (" , ", " :")]),
+)
+def test_no_key_is_called_twice_in_rows_where_none_is(value, separators):
+    row = {"row": value}
+    refuse_twins(json.dumps(row, ensure_ascii=False, separators=separators).encode(), row)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["a", "b", "茶"]), dirty.TEXTS), min_size=1, max_size=5),
+    st.sampled_from([":", ": ", " :", "\t\r:", "  : "]),
+)
+def test_keys_are_called_twice_exactly_where_they_are(pairs, colon):
+    raw = "{" + ",".join(json.dumps(key) + colon + json.dumps(text) for key, text in pairs) + "}"
+    names = [key for key, _ in pairs]
+    if len(set(names)) == len(names):
+        refuse_twins(raw.encode(), dict(pairs))
+    else:
+        with pytest.raises(RowError, match="stands twice"):
+            refuse_twins(raw.encode(), dict(pairs))
+
+
+def test_big_integers_long_decimals_and_lone_surrogates_are_valid_and_kept(tmp_path):
+    lines = [
+        b'{"text": "a", "n": 123456789012345678901234567890}',
+        b'{"text": "a", "n": 0.10000000000000000555111512312578270211815834045410156250}',
+        b'{"text": "\\ud800 alone"}',
+        b'{"text": "\xe8\x8c\xb6", "e": 1e-320}',
+    ]
+    source = tmp_path / "rows.jsonl"
+    source.write_bytes(b"\n".join(lines))
+    assert dataforge.validate(source, output=tmp_path / "out.jsonl").counts.kept == 4
+    assert (tmp_path / "out.jsonl").read_bytes() == b"\n".join(lines) + b"\n"
+    dataforge.validate(source, output=tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_bytes())[0]["n"] == 123456789012345678901234567890
+    (tmp_path / "array.json").write_bytes(b"[" + b",\n".join(lines) + b"]")
+    dataforge.validate(tmp_path / "array.json", output=tmp_path / "again.jsonl")
+    again = (tmp_path / "again.jsonl").read_bytes()
+    assert b"123456789012345678901234567890" in again and b"\\ud800 alone" in again
+
+
+def test_good_rows_go_out_as_they_stand_and_the_others_are_kept_apart(tmp_path):
+    lines = [b' {"text" :  "a"} ', b'{"text":5}', b'{"text": "\\u8336"}\r', b"", b"{}"]
+    (tmp_path / "rows.jsonl").write_bytes(b"\n".join(lines))
+    result = dataforge.validate(tmp_path / "rows.jsonl", output=tmp_path / "out.jsonl")
+    assert (tmp_path / "out.jsonl").read_bytes() == b' {"text" :  "a"} \n{"text": "\\u8336"}\n'
+    rejects = dirty.rejects_of(tmp_path / "out.jsonl.forge")
+    assert [(row["line"], row["bytes"], row["rule"]) for row in rejects] == [
+        (2, b'{"text":5}', "schema:type"),
+        (5, b"{}", "unknown_dialect"),
+    ]
+    assert result.exit_code == 1 and not result.ok
+
+
+def test_a_document_that_looks_like_json_is_a_document(tmp_path):
+    (tmp_path / "a.txt").write_text('{"a": 1, "a": 2}\n{not json\n[茶\n', encoding="utf-8")
+    assert dataforge.validate(tmp_path / "a.txt").counts.kept == 3
+
+
+def test_a_schema_of_ones_own_takes_the_place_of_the_dialects(tmp_path):
+    (tmp_path / "s.json").write_text('{"required": ["茶"], "properties": {"茶": {"type": "integer", "minimum": 3}}}')
+    (tmp_path / "rows.jsonl").write_text('{"茶": 5}\n{"茶": 1}\n{"text": "x"}\n{"茶": "x"}\n', encoding="utf-8")
+    result = dataforge.validate(tmp_path / "rows.jsonl", schema=tmp_path / "s.json", workers=2)
+    assert dict(result.counts.rules) == {
+        ("error", "schema:minimum"): 1,
+        ("error", "schema:required"): 1,
+        ("error", "schema:type"): 1,
+    }
+    assert "rows.jsonl:2: $.茶: 1 is less than the minimum of 3" in result.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "cannot be read"), ("{", "is no JSON Schema"), ('{"type": "teapot"}', "is no JSON Schema")],
+)
+def test_a_schema_that_is_none_is_said_so(text, message, tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n')
+    if text is not None:
+        (tmp_path / "s.json").write_text(text)
+    with pytest.raises(InputError, match=message) as fault:
+        dataforge.validate(tmp_path / "rows.jsonl", schema=str(tmp_path / "s.json"), workers=1)
+    assert fault.value.place.endswith("s.json")
+
+
+def test_a_format_that_only_one_validator_checks_does_not_fail_a_row(tmp_path):
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "properties": {"when": {"format": "date"}}}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    (tmp_path / "rows.jsonl").write_text('{"when": "tomorrow"}\n')
+    assert dataforge.validate(tmp_path / "rows.jsonl", schema=str(tmp_path / "s.json")).counts.kept == 1
+
+
+def test_messages_say_the_place_the_value_and_what_was_meant(tmp_path):
+    lines = [
+        '{"conversations": [{"from": "human", "value": "a"}, {"from": "ghuman", "value": "b"}]}',
+        '{"instruction": "a", "output": 42}',
+        '{"instruction": "a", "output": "b", "history": [["一", "二", "三"]]}',
+        '{"问题": "茶？"}',
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    problems = dataforge.validate(tmp_path / "rows.jsonl").problems
+    place = f"{tmp_path}/rows.jsonl"
+    assert problems[0].startswith(f"{place}:1: $.conversations[1].from: 'ghuman' is not one of human, ")
+    assert problems[0].endswith("help: did you mean 'human'?")
+    assert problems[1] == f"{place}:2: $.output: 42 is not of type 'string'"
+    assert problems[2].startswith(f"{place}:3: $.history[0]: ['一', '二', '三'] is too long")
+    assert problems[3].startswith(f"{place}:4: no dialect has these keys: 问题")
+
+
+def test_a_very_long_value_is_cut_in_its_message(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(dirty.line_of({"text": ["茶" * 100_000]}))
+    (problem,) = dataforge.validate(tmp_path / "rows.jsonl").problems
+    assert len(problem) < 500
+
+
+def test_values_nested_too_deep_are_faulty_rows_and_no_crash(tmp_path):
+    for depth in (300, 900, 1500):
+        row = b'{"text": "a", "deep": ' + b"[" * depth + b"]" * depth + b"}"
+        (tmp_path / "rows.json").write_bytes(b"[" + row + b"]")
+        result = dataforge.validate(tmp_path / "rows.json", output=tmp_path / "out.jsonl", force=True)
+        assert result.counts.errors == 1, depth
+        result = dataforge.convert(
+            tmp_path / "rows.json", output=tmp_path / "out.jsonl", to="text", on_error="reject", force=True
+        )
+        assert result.counts.errors == 1, depth
+
+
+def test_without_an_output_validate_writes_nothing(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n[]\n')
+    result = dataforge.validate(tmp_path / "rows.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+    assert result.lines[0].startswith("2 rows: 1 valid, 1 faulty")
+    assert result.lines[1] == "  not_an_object: 1"
+
+
+def test_tables_are_refused_for_rows_that_go_out_as_they_are(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n')
+    for name in ("o.csv", "o.tsv", "o.txt"):
+        with pytest.raises(UsageError, match="writes rows as they are"):
+            dataforge.validate(tmp_path / "rows.jsonl", output=tmp_path / name)
+    with pytest.raises(OutputError):
+        dataforge.validate(tmp_path / "rows.jsonl", output=tmp_path / "o.dat")
+
+
+def test_what_a_schema_cannot_say_is_found_by_the_reader(tmp_path):
+    row = {"conversations": [{"from": "human", "value": "x"}], "tools": "no json"}
+    (tmp_path / "rows.jsonl").write_bytes(dirty.line_of(row))
+    assert dict(dataforge.validate(tmp_path / "rows.jsonl").counts.rules) == {("error", "bad_tools"): 1}
+
+
+def test_a_file_with_a_byte_order_mark_is_fine(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(b"\xef\xbb\xbf" + dirty.line_of({"text": "茶"}) + b"\n")
+    assert dataforge.validate(tmp_path / "rows.jsonl").counts.kept == 1
