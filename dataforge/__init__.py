@@ -27,9 +27,9 @@ TWINS = {
     "eval": "eval",
     "generate": "generate",
     "run": "run",
-    "formats": "formats",
+    "list_formats": "formats",
 }
-"""Function -> command."""
+"""Function -> command. `list_formats` is no `formats`, because that is a package of this one."""
 
 __all__ = [*TWINS, "read_records"]  # noqa: PLE0604
 

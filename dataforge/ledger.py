@@ -111,8 +111,8 @@ class Result:
     """What a command found and did; the object that Python twins return.
 
     counts: rows by fate. report: everything that is in report.json. output: path written, or None.
-    lines: the summary for people, one sentence a line. problems: one-line descriptions of faulty rows with
-    their places (the first ten; `counts.errors` has the number of all). data: what the command has to say as a value (inspect, eval).
+    lines: the summary for people, one sentence a line. problems: one-line descriptions of faulty rows with their
+    places (the first ten; `counts.errors` has the number of all). data: what inspect, eval and others say as a value.
     """
 
     command: str

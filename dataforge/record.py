@@ -235,6 +235,12 @@ def _speaking(parts: list[Part]) -> list[Part]:
     return [part for part in parts if not (part == "" and calls) and part != Reasoning("")]
 
 
+def _only_text(turn: Turn) -> Part | None:
+    """The one part of a turn that says something, if there is no more to it."""
+    parts = _speaking(turn.parts)
+    return parts[0] if len(parts) == 1 and turn.name is None else None
+
+
 def _turns(turns: list[Turn]) -> list[Any]:
     order = CallOrder()
     out: list[Any] = []
@@ -263,10 +269,11 @@ def _content(record: Record) -> Any:
         flat: list[str] = []
         for turn in record.turns:
             parts = turn.parts
-            if turn.name is not None or len(parts) != 1 or type(parts[0]) is not str:
+            text = parts[0] if len(parts) == 1 and turn.name is None else _only_text(turn)
+            if type(text) is not str:
                 break
             flat.append(turn.role)
-            flat.append(parts[0])
+            flat.append(text)
         else:
             return flat
     content: dict[str, Any] = {"turns": _turns(record.turns)}

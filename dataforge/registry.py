@@ -23,9 +23,10 @@ class Operation:
     """A command as data: from it come the command line, the recipe step and the Python twin.
 
     name: as typed (`train sft`). config: its frozen dataclass. run: `(inputs, output, config, options) -> Result`.
-    inputs: "many" (paths, `-`, globs, folders), "one", "optional" or "none". output: "file" (standard output if
-    absent), "folder" (needed), "optional" (no rows are written if absent) or "none". options: the fields of RunOptions that the
-    command takes. prints: its summary is its product, and goes to standard output.
+    inputs: "many" (paths, `-`, globs, folders), "one", "optional" or "none".
+    output: "file" (standard output if absent), "folder" (needed), "optional" (no rows are written if absent) or "none".
+    options: the fields of RunOptions that the command takes.
+    prints: its summary is its product, and goes to standard output (unless rows go there).
     """
 
     name: str

@@ -10,7 +10,9 @@ import json
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-TEXTS = st.sampled_from(["Hi", "How?", "你好", "为什么？", "tea 茶", "ｔｅａ", "a\nb", "", "line\r\nend", 'say "x"', "é́"])
+TEXTS = st.sampled_from(
+    ["Hi", "How?", "你好", "为什么？", "tea 茶", "ｔｅａ", "a\nb", "", "line\r\nend", 'say "x"', "é́"]
+)
 NAMED = st.text(min_size=1, max_size=6).filter(lambda text: text.strip())
 
 ALPACA = st.fixed_dictionaries(
@@ -141,9 +143,7 @@ def audit(out, inputs, *, dropped_in_rejects=False):
     ledger, rejects, manifest = ledger_of(forge), rejects_of(forge), manifest_of(forge)
     counts = manifest["counts"]
     expected = [
-        (name, ordinal, line)
-        for name, data in inputs.items()
-        for ordinal, (line, _) in enumerate(rows_of(data))
+        (name, ordinal, line) for name, data in inputs.items() for ordinal, (line, _) in enumerate(rows_of(data))
     ]
     assert [(row["source"], row["ordinal"], row["line"]) for row in ledger] == expected
     fates = [row["fate"] for row in ledger]

@@ -36,18 +36,31 @@ NUMBERS = st.one_of(
     st.integers(10**15, 10**17).map(lambda n: f"{n}e{n % 7}"),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.decimals(-10, 10, places=19).map(lambda number: f"{number:f}"),
-    st.sampled_from(["1e400", "-1E400", "1e-400", "4.9e-324", "1.5E-310", "-0.0", "0e9", "1E5", "1.10", "9007199254740993"]),
+    st.sampled_from(
+        ["1e400", "-1E400", "1e-400", "4.9e-324", "1.5E-310", "-0.0", "0e9", "1E5", "1.10", "9007199254740993"]
+    ),
     st.sampled_from(["0.1000000000000000055511151231257827", "1e-99999999999999999999", "123456789012345.6"]),
 ).map(Number)
 
 WORDS = st.sampled_from(
     [
-        *("", " ", "\n", "\t", "  padded  ", "\u3000全角空格\u3000", "你好，世界。", "什么是茶？", "「引号」", "𠮷野家"),
+        *(
+            "",
+            " ",
+            "\n",
+            "\t",
+            "  padded  ",
+            "\u3000全角空格\u3000",
+            "你好，世界。",
+            "什么是茶？",
+            "「引号」",
+            "𠮷野家",
+        ),
         *("emoji 👩‍👩‍👧🇨🇳", "é́", "\u2028\u2029\x85", "\x00\x1f\x7f", 'say "hi" \\ /', "{[,]}:", "\r\n", "\ufeff"),
         *("lone \ud800", "\udfff lone", "123456789012345678901234567890", "1e-400", "</s><|im_end|>"),
     ]
 )
-TEXTS = st.one_of(WORDS, st.text(max_size=12), st.lists(WORDS, max_size=3).map("".join))
+TEXTS = st.one_of(WORDS, st.text(max_size=12), st.lists(WORDS, max_size=3).map(" ".join))
 PLAIN_TEXTS = st.sampled_from(["Hi", "你好", "What is tea?", "茶是什么？", " padded ", "a\nb", "👍"])
 
 VALUES = st.recursive(
@@ -57,8 +70,34 @@ VALUES = st.recursive(
 )
 
 FOREIGN_KEYS = [
-    *("instruction", "input", "output", "system", "history", "指令", "输入", "输出", "messages", "conversations", "tools"),
-    *("question", "answer", "query", "response", "问题", "答案", "text", "id", "来源", "label", "weight", "images", "name"),
+    *(
+        "instruction",
+        "input",
+        "output",
+        "system",
+        "history",
+        "指令",
+        "输入",
+        "输出",
+        "messages",
+        "conversations",
+        "tools",
+    ),
+    *(
+        "question",
+        "answer",
+        "query",
+        "response",
+        "问题",
+        "答案",
+        "text",
+        "id",
+        "来源",
+        "label",
+        "weight",
+        "images",
+        "name",
+    ),
 ]
 KEYS = st.one_of(st.sampled_from(FOREIGN_KEYS), TEXTS)
 
@@ -106,7 +145,14 @@ ALPACA = st.one_of(
 )
 
 QA = st.sampled_from(
-    [("question", "answer"), ("query", "response"), ("prompt", "response"), ("问题", "答案"), ("提问", "回答"), ("问", "答")]
+    [
+        ("question", "answer"),
+        ("query", "response"),
+        ("prompt", "response"),
+        ("问题", "答案"),
+        ("提问", "回答"),
+        ("问", "答"),
+    ]
 ).flatmap(
     lambda pair: rows(
         {pair[0]: TEXTS, pair[1]: TEXTS},
@@ -186,7 +232,9 @@ SPEAKERS = ["human", "gpt", "human", "gpt", "system", "user", "assistant", "chat
 @st.composite
 def sharegpt_turns(draw):
     """One turn of a ShareGPT row."""
-    role = draw(st.sampled_from([*SPEAKERS, "function_call", "function_call", "observation", "tool", "function_response"]))
+    role = draw(
+        st.sampled_from([*SPEAKERS, "function_call", "function_call", "observation", "tool", "function_response"])
+    )
     turn = {"from": role, "value": draw(CALLS if role == "function_call" else TEXTS)}
     kind = draw(st.sampled_from(["plain", "plain", "plain", "turned", "weighed", "extras"]))
     if kind == "turned":
@@ -218,10 +266,14 @@ PARTS = st.one_of(
 FUNCTION = st.fixed_dictionaries({"name": NAMES}, optional={"arguments": ARGUMENTS})
 IDS = st.sampled_from(["call_0", "call_1", "a", "b", "呼叫"])
 OPENAI_CALLS = st.lists(
-    st.fixed_dictionaries({"function": FUNCTION}, optional={"id": st.one_of(st.none(), IDS), "type": st.just("function")}),
+    st.fixed_dictionaries(
+        {"function": FUNCTION}, optional={"id": st.one_of(st.none(), IDS), "type": st.just("function")}
+    ),
     max_size=3,
 )
-WEIGHTS = st.one_of(st.none(), st.sampled_from([Number("0"), Number("1"), Number("0.50"), Number("0.1234567890123456789")]))
+WEIGHTS = st.one_of(
+    st.none(), st.sampled_from([Number("0"), Number("1"), Number("0.50"), Number("0.1234567890123456789")])
+)
 MESSAGE = ("role", "content", "name", "weight", "tool_calls", "tool_call_id", "function_call", "reasoning_content")
 
 
@@ -229,12 +281,19 @@ MESSAGE = ("role", "content", "name", "weight", "tool_calls", "tool_call_id", "f
 def messages(draw):
     """One message of an OpenAI row."""
     role = draw(st.sampled_from(["user", "assistant", "user", "assistant", "system", "developer", "tool", "function"]))
-    message = {"role": role, "content": draw(st.one_of(st.none(), TEXTS, TEXTS, TEXT_PARTS if role in ("tool", "function") else PARTS))}
+    message = {
+        "role": role,
+        "content": draw(st.one_of(st.none(), TEXTS, TEXTS, TEXT_PARTS if role in ("tool", "function") else PARTS)),
+    }
     if draw(st.booleans()):
         return message
     more = {}
     if role == "assistant":
-        for key, values in (("tool_calls", st.one_of(st.none(), OPENAI_CALLS)), ("function_call", FUNCTION), ("reasoning_content", MAYBE_TEXT)):
+        for key, values in (
+            ("tool_calls", st.one_of(st.none(), OPENAI_CALLS)),
+            ("function_call", FUNCTION),
+            ("reasoning_content", MAYBE_TEXT),
+        ):
             if draw(st.booleans()):
                 more[key] = draw(values)
         if more.get("tool_calls") and draw(st.booleans()):
@@ -261,7 +320,9 @@ def tool_talks(draw):
     talk = [{"role": "user", "content": draw(PLAIN_TEXTS)}]
     for _ in range(draw(st.integers(1, 2))):
         names = draw(st.lists(IDS, min_size=1, max_size=3, unique=True))
-        calls = [{"id": name, "type": "function", "function": {"name": draw(NAMES), "arguments": "{}"}} for name in names]
+        calls = [
+            {"id": name, "type": "function", "function": {"name": draw(NAMES), "arguments": "{}"}} for name in names
+        ]
         talk.append({"role": "assistant", "content": draw(BLANK), "tool_calls": calls})
         for name in draw(st.permutations(names))[: draw(st.integers(0, 3))]:
             talk.append({"role": "tool", "tool_call_id": name, "content": draw(PLAIN_TEXTS)})

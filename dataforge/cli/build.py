@@ -64,11 +64,12 @@ def _option(setting: Setting) -> click.Option:
         return click.Option(
             [setting.name, spelled, *short], is_flag=True, default=setting.default, help=text, show_default=shown
         )
+    more: dict[str, Any] = {} if setting.required else {"default": default}
     return click.Option(
         [setting.name, setting.flag, *short],
         type=_kind(setting),
         required=setting.required,
-        default=None if setting.required else default,
+        **more,
         multiple=setting.many,
         help=text,
         show_default=shown,
@@ -121,7 +122,10 @@ def command(name: str, *, examples: tuple[str, ...]) -> click.Command:
         if isinstance(values.get("joiner"), str):
             values["joiner"] = values["joiner"].replace("\\n", "\n").replace("\\t", "\t")
         progress.listener = None if any(map(values.get, ("quiet", "dry_run", "json"))) else console.say
-        result = call(operation, inputs, output, values)
+        try:
+            result = call(operation, inputs, output, values)
+        finally:
+            progress.listener = None
         to_stdout = (output == "-" or (operation.output == "file" and output is None)) and not values.get("dry_run")
         console.show_result(
             result,

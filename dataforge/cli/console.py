@@ -77,7 +77,7 @@ def show_result(result: Result, *, prints: bool, as_json: bool, quiet: bool, std
             value = {**(result.report or {"plan": result.lines}), "problems": result.problems}
         click.echo(json_text(value), err=stdout_has_rows)
         return
-    if prints:
+    if prints and not stdout_has_rows:
         for line in result.lines:
             click.echo(line.encode(errors="backslashreplace").decode())
         sys.stdout.flush()

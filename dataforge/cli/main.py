@@ -92,7 +92,7 @@ def main() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
-        code = 0  # the reader of our output has seen enough
+        code = 0
     except click.exceptions.NoArgsIsHelpError as fault:
         fault.show()
         code = 2
@@ -105,7 +105,7 @@ def main() -> None:
 def _explain(fault: BaseException) -> int:
     """Say what went wrong in one line and its help; the exit code."""
     if isinstance(fault, SystemExit):
-        raise fault
+        return 0  # so click leaves where the reader of our output has seen enough, and only there
     if ("--debug" in sys.argv or os.environ.get("DATAFORGE_DEBUG")) and not isinstance(fault, click.UsageError):
         raise fault
     if isinstance(fault, KeyboardInterrupt | click.Abort):

@@ -237,7 +237,8 @@ class Batch:
             elif index in faults:
                 self.error(index, "bad_table", faults[index])
             else:
-                self.error(index, "not_an_object", f"a row must be a JSON object, not {shorten(value)}")
+                shown = shorten(raw.decode(errors="replace").strip())
+                self.error(index, "not_an_object", f"a row must be a JSON object, not {shown}")
 
     def _slowly(self, index: int, raw: bytes) -> Any:
         """A row that orjson refuses: lone surrogates are read, the rest is an error."""

@@ -16,6 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import Any, cast
 
 import orjson
@@ -143,25 +144,36 @@ class _Pool:
 
 
 def run_ordered(
-    task: str, options: dict[str, Any], chunks: Iterable[Chunk], *, workers: int
+    task: str, options: dict[str, Any], chunks: Iterable[Chunk], *, workers: int, small: int = 0
 ) -> Iterator[tuple[Chunk, Result]]:
-    """(chunk, result) in the order of `chunks`; with one worker, or one chunk, everything runs in this process."""
+    """(chunk, result) in the order of `chunks`.
+
+    With one worker, one chunk, or no more than `small` bytes in all, everything runs in this process.
+    """
     stream = iter(chunks)
-    first = [chunk for _, chunk in zip(range(2), stream, strict=False)] if workers > 1 else []
-    if workers == 1 or len(first) < 2:
+    first: list[Chunk] = []
+    if workers > 1:
+        size = 0
+        for chunk in stream:
+            first.append(chunk)
+            size += chunk.length
+            if len(first) > 1 and size > small:
+                break
+        else:
+            workers = 1
+    if workers == 1:
         here = Task(task, options)
-        for chunk in [*first, *stream] if workers > 1 else stream:
+        for chunk in chain(first, stream):
             yield chunk, here.run(chunk)
         return
     pool = _Pool(task, options, workers)
     waiting: deque[tuple[Chunk, Future[Result]]] = deque()
     try:
-        for source in (first, stream):
-            for chunk in source:
-                waiting.append((chunk, pool.submit(chunk)))
-                if len(waiting) > 2 * workers:
-                    done, future = waiting.popleft()
-                    yield done, future.result()
+        for chunk in chain(first, stream):
+            waiting.append((chunk, pool.submit(chunk)))
+            if len(waiting) > 2 * workers:
+                done, future = waiting.popleft()
+                yield done, future.result()
         while waiting:
             done, future = waiting.popleft()
             yield done, future.result()

@@ -6,6 +6,7 @@ Python: `for record in read_records(["rows.jsonl"]): ...`
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 
 from dataforge.engine.batch import Batch
@@ -18,13 +19,17 @@ from dataforge.record import Record
 __all__ = ["read_records"]
 
 
+Place = str | os.PathLike[str]
+
+
 def read_records(
-    paths: Sequence[str] | str, *, joiner: str = "\n", dialect: str | None = None, limit: int | None = None
+    paths: Place | Sequence[Place], *, joiner: str = "\n", dialect: str | None = None, limit: int | None = None
 ) -> Iterator[Record]:
     """The records of all rows, in order; raises RowError (with its place) at the first faulty row."""
     left = limit
     size = CHUNK_BYTES if limit is None else 1 << 18
-    for index, source in enumerate(find_sources([paths] if isinstance(paths, str) else paths)):
+    places = [paths] if isinstance(paths, str | os.PathLike) else paths
+    for index, source in enumerate(find_sources([os.fspath(path) for path in places])):
         place = "stdin" if source.path == STDIN else source.path
         with contextlib.closing(open_reading(source)) as reading:
             for chunk in read_chunks(source, index, reading, size) if left != 0 else ():

@@ -39,7 +39,7 @@ from dataforge.io.paths import STDIN, Source, find_sources
 from dataforge.ledger import DROPPED, ERROR, Counts
 from dataforge.ledger import Result as CommandResult
 
-__all__ = ["Part", "Run"]
+__all__ = ["Part", "Run", "is_file", "portable"]
 
 SHOWN = 10
 DATA_OPTIONS = ("on_error", "limit", "seed", "keep_dropped")
@@ -146,10 +146,12 @@ class Run:
         chunks = self._chunks(readings)
         if keep is not None:
             chunks = _with_keep(chunks, keep)
+        # Starting workers takes longer than one chunk's work; who names a number of workers gets them.
+        small = 0 if self.options.workers else CHUNK_BYTES
         total = sum(os.path.getsize(s.path) for s in self.sources) if all(map(is_file, self.sources)) else None
         try:
             with Progress(self.command, total, quiet=self.options.quiet) as bar:
-                for chunk, result in run_ordered(task, task_options, chunks, workers=workers):
+                for chunk, result in run_ordered(task, task_options, chunks, workers=workers, small=small):
                     self._seen = n = result.n_in
                     given = result.lines
                     lines = np.arange(chunk.line, chunk.line + n) if given is None else np.array(given)

@@ -225,10 +225,15 @@ def _kind(source: Source, head: bytes) -> str:
         # A line that is a whole array among other lines is a (faulty) row of a jsonl file, not the whole file.
         return LINES if source.container == "jsonl" and b"\n" in start.rstrip() and _parses(first) else ARRAY
     if source.container == "json" and start.startswith(b"{"):
-        # Not only the first line may be looked at: it may be the one that is broken.
-        lines = (line for line in start.split(b"\n", 8)[:8] if line.startswith(b"{"))
-        return LINES if any(map(_parses, lines)) else VALUES
+        first, second = (start.split(b"\n", 2) + [b""])[:2]
+        return LINES if _parses(first) or (second[:1] == b"{" and _parses(second) and _is_cut(first)) else VALUES
     return LINES
+
+
+def _is_cut(line: bytes) -> bool:
+    """True if a line is the beginning of an object that cannot go on with another object on the next line."""
+    found = scan.structure(line)
+    return found.open_string or (int(found.depths[-1]) > 0 and line.rstrip()[-1:] not in b"[,:")
 
 
 def _parses(text: bytes) -> bool:
@@ -301,12 +306,13 @@ def _expect_end(stream: _Stream, closing: bytes, data: bytes, source: Source, li
     """Raise InputError unless the array was closed by its bracket, and nothing follows."""
     if closing != b"]":
         raise InputError("a '}' too many in the JSON array", place=f"{source.path}:{line}")
-    while data:
-        if data.strip():
-            line += data.count(b"\n", 0, len(data) - len(data.lstrip()))
-            raise InputError("there is text after the end of the JSON array", place=f"{source.path}:{line}")
+    while not data.strip():
         line += data.count(b"\n")
         data = stream.read(CHUNK_BYTES)
+        if not data:
+            return
+    line += data.count(b"\n", 0, len(data) - len(data.lstrip()))
+    raise InputError("there is text after the end of the JSON array", place=f"{source.path}:{line}")
 
 
 def _table(stream: _Stream, source: Source, index: int, size: int) -> Iterator[Chunk]:

@@ -113,7 +113,7 @@ def find_sources(inputs: Sequence[str], *, container: str | None = None) -> list
     for path in paths:
         kind, compression = container_of(path)
         name = "stdin" if path == STDIN else os.path.relpath(os.path.abspath(path), root).replace(os.sep, "/")
-        kind = container or kind or ("jsonl" if path == STDIN else None)
+        kind = container or kind or (None if path != STDIN and os.path.isfile(path) else "jsonl")
         if kind is None:
             raise InputError("the suffix names no container", place=path, help=f"known suffixes: {_known()}")
         sources.append(Source(path, name, kind, compression))

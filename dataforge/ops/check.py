@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,13 @@ def explain(row: Any, schema: dict[str, Any]) -> RowError:
     fault = jsonschema.exceptions.best_match(validator.iter_errors(row))
     if fault is None:
         return RowError("schema", "fails its schema")
-    return RowError(f"schema:{fault.validator}", _message(fault), path=fault.json_path)
+    return RowError(f"schema:{fault.validator}", _message(fault), path=_path(fault.absolute_path))
+
+
+def _path(places: Iterable[str | int]) -> str:
+    """A JSON path as the readers of dialects write it: `$.历史[0]`."""
+    parts = [f".{p}" if isinstance(p, str) and p.isidentifier() else f"[{shorten(repr(p))}]" for p in places]
+    return "$" + "".join(parts)
 
 
 def _message(fault: Any) -> str:

@@ -21,18 +21,29 @@ __all__ = ["FIELDS", "NORMALISE", "open_task"]
 
 FIELDS = ("all", "prompt", "answer")
 NORMALISE = ("none", "spaces", "words")
-_SPACES = re.compile(r"\s+")
 _NO_WORD = re.compile(r"[\W_]+")
+_DRAWN = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 def _spaces(text: str) -> str:
     """NFC, every run of white space as one blank, none at the ends."""
-    return _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip()
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def _words(text: str) -> str:
-    """Letters and digits only, NFKC (full-width forms become plain), case folded."""
-    return _NO_WORD.sub("", unicodedata.normalize("NFKC", text).casefold())
+    """Letters, their marks and digits only, NFKC (full-width forms become plain), case folded."""
+    return _NO_WORD.sub(_marks, unicodedata.normalize("NFKC", text).casefold())
+
+
+def _marks(match: re.Match[str]) -> str:
+    """The combining marks in a stretch without letters: in Hindi or Thai a mark makes another word.
+
+    Variation selectors are marks too, but say only how the character before them is drawn.
+    """
+    run = match[0]
+    return (
+        "" if run.isascii() else "".join(c for c in run if unicodedata.category(c) in ("Mn", "Mc") and c not in _DRAWN)
+    )
 
 
 def _key(record: Record, fields: str, clean: Callable[[str], str] | None) -> bytes:

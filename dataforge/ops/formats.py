@@ -1,7 +1,7 @@
 """`formats`: the dialects with an example row each; of one, the schema and the rules.
 
 CLI: `dataforge formats sharegpt`
-Python: `dataforge.formats(["sharegpt"]).data["schema"]`
+Python: `dataforge.list_formats("sharegpt").data["schema"]`
 """
 
 from __future__ import annotations

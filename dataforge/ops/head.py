@@ -29,7 +29,7 @@ FIRST_BYTES = 1 << 18
 class HeadConfig:
     """Settings of head."""
 
-    rows: int = option(3, help="rows to print", unit="rows", minimum=0)
+    rows: int = option(3, help="rows to print", unit="rows", minimum=0, flags=("-n",))
     raw: bool = option(False, help="print rows as JSON lines")
     width: int = option(200, help="characters of a text to print", unit="characters", minimum=10)
 

@@ -19,13 +19,16 @@ from typing import Any
 
 from dataforge import __version__
 from dataforge.config import RunOptions, check, option
-from dataforge.errors import RowError, UsageError
+from dataforge.errors import RowError, UsageError, shorten
 from dataforge.ledger import Counts, Result
 from dataforge.record import Record, Turn
 from dataforge.registry import Operation
 from dataforge.train.config import PRECISIONS, require_training_packages
 
 __all__ = ["OPERATION", "GenerateConfig", "generate", "without_answer"]
+
+
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,20 @@ def generate(inputs: tuple[str, ...], output: str | None, config: GenerateConfig
         counts.check()
         report = {"command": "generate", "counts": counts.as_dict()}
         out.commit((), report, _manifest(config, options, entry, counts))
-    where = f" -> {output}" if output else ""
-    return Result("generate", counts, report, out.path, [f"{len(answers):,} prompts answered{where}"], data=answers)
+    return Result("generate", counts, report, out.path, _lines(records, answers, out.path), data=answers)
+
+
+def _lines(records: list[Record], answers: list[str], output: str | None) -> list[str]:
+    """The summary; where the rows went to a file, with the first answers."""
+    if output is None:
+        return [f"{len(answers):,} prompts answered"]
+    lines = [f"{len(answers):,} prompts answered -> {output}"]
+    for record, answer in list(zip(records, answers, strict=True))[:SHOWN]:
+        lines += [
+            f"  {record.turns[-1].role}: {shorten(record.turns[-1].text, 200)}",
+            f"  model: {shorten(answer, 200)}",
+        ]
+    return lines
 
 
 def _prompts(inputs: tuple[str, ...], config: GenerateConfig, options: RunOptions) -> list[Record]:
@@ -172,4 +187,5 @@ OPERATION = Operation(
     inputs="optional",
     output="file",
     options=("force", "limit", "seed", "json", "quiet", "forge"),
+    prints=True,
 )

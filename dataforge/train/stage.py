@@ -88,10 +88,10 @@ def run_stage(
 
 def _check_unfinished(work: Path, options: RunOptions) -> None:
     """Refuse to throw the checkpoints of an unfinished run away unasked."""
-    is_lost = last_checkpoint(work) is not None
-    if is_lost and options.resume:
+    is_begun = last_checkpoint(work) is not None
+    if is_begun and options.resume:
         return
-    if is_lost and not options.force:
+    if is_begun and not options.force:
         raise OutputError(
             "an unfinished run stands here", place=str(work), help="--resume goes on with it, --force starts anew"
         )

@@ -89,7 +89,9 @@ def test_a_detail_with_a_lone_surrogate_can_be_written(tmp_path):
 
 
 FATE_NOTES = st.lists(
-    st.tuples(st.sampled_from([KEPT, REPAIRED, DROPPED, UNUSED, ERROR]), st.sampled_from(["", "a", "b"]), st.integers(0, 3)),
+    st.tuples(
+        st.sampled_from([KEPT, REPAIRED, DROPPED, UNUSED, ERROR]), st.sampled_from(["", "a", "b"]), st.integers(0, 3)
+    ),
     max_size=8,
 )
 

@@ -238,7 +238,9 @@ def test_a_full_disk_is_told_apart_from_other_faults():
     assert "no space left" in out_of_space(OSError(errno.ENOSPC, "x"), "f").message
     assert "no space left" in out_of_space(OSError(errno.EDQUOT, "x"), "f").message
     assert "larger than files may be" in out_of_space(OSError(errno.EFBIG, "x"), "f").message
-    assert out_of_space(OSError(errno.EACCES, "Permission denied"), "f").message == "cannot be written: Permission denied"
+    assert (
+        out_of_space(OSError(errno.EACCES, "Permission denied"), "f").message == "cannot be written: Permission denied"
+    )
 
 
 @pytest.mark.parametrize("step", ["report.json", "manifest.json", "out.jsonl"])

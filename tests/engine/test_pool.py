@@ -58,6 +58,15 @@ def test_one_chunk_needs_no_process(monkeypatch, alone):
     assert list(run_ordered("rows", {"to": "text"}, [], workers=4)) == []
 
 
+def test_little_work_needs_no_process_unless_it_is_asked_for(monkeypatch, alone):
+    work = list(chunks(5))
+    size = sum(chunk.length for chunk in work)
+    done = list(run_ordered("rows", {"to": "text"}, iter(work), workers=2, small=size - 1))
+    monkeypatch.setattr(subprocess, "Popen", None)
+    here = list(run_ordered("rows", {"to": "text"}, iter(work), workers=2, small=size))
+    assert [result for _, result in here] == [result for _, result in done]
+
+
 def test_chunks_are_taken_only_as_workers_need_them(alone):
     taken = []
 

@@ -146,9 +146,7 @@ def test_the_same_inputs_in_another_folder_give_the_same_manifest(place, tmp_pat
     shutil.copytree(place, other)
     COMMANDS["mix"](place, place / "out.jsonl")
     monkeypatch.chdir(other)
-    dataforge.mix(
-        output="out.jsonl", domain=["tea.json"], general=["../deeper/a.jsonl"], on_error="reject", by="chars"
-    )
+    dataforge.mix(output="out.jsonl", domain=["tea.json"], general=["../deeper/a.jsonl"], on_error="reject", by="chars")
     assert left_by(other / "out.jsonl") == left_by(place / "out.jsonl")
 
 
@@ -268,9 +266,11 @@ def test_options_that_do_not_exist_are_reported_all_at_once(place):
 
 
 def test_paths_may_be_path_objects_everywhere(place):
-    result = dataforge.mix(output=place / "o.jsonl", domain=place / "tea.json", general=[place / "tea2.json"], replay=0) if (
-        shutil.copy(place / "tea.json", place / "tea2.json")
-    ) else None
+    result = (
+        dataforge.mix(output=place / "o.jsonl", domain=place / "tea.json", general=[place / "tea2.json"], replay=0)
+        if (shutil.copy(place / "tea.json", place / "tea2.json"))
+        else None
+    )
     assert result.counts.kept == 40
 
 

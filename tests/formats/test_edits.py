@@ -20,39 +20,60 @@ PARTS = st.one_of(
     st.builds(Media, st.just({"type": "image_url", "image_url": "x.png"})),
 )
 ROLES = st.sampled_from(["system", "developer", "user", "assistant", "tool", "document"])
-EDITS = ["text", "text", "parts", "role", "insert", "delete", "swap", "weight", "name", "extras", "tools"]
+CHANGES = st.sampled_from([str.upper, lambda text: text[1:], lambda text: text + "。", lambda text: "改" + text])
+
+
+def edit_text(draw, record, turn):
+    """Change the first text of a turn, if it has one."""
+    for place, part in enumerate(turn.parts):
+        if isinstance(part, str):
+            turn.parts[place] = draw(CHANGES)(part)
+            return
+
+
+def edit_turns(draw, record, turn):
+    """Insert, delete or reorder turns."""
+    kind = draw(st.sampled_from(["insert", "delete", "reverse"]))
+    if kind == "insert":
+        record.turns.insert(draw(st.integers(0, len(record.turns))), Turn(draw(ROLES), [draw(PARTS)]))
+    elif kind == "delete":
+        record.turns.remove(turn)
+    else:
+        record.turns.reverse()
+
+
+def edit_parts(draw, record, turn):
+    """Other parts, another role, or both."""
+    turn.parts = draw(st.lists(PARTS, max_size=2))
+    turn.role = draw(st.one_of(st.just(turn.role), ROLES))
+
+
+def edit_role(draw, record, turn):
+    """Another role for the same words."""
+    turn.role = draw(ROLES)
+
+
+def edit_extras(draw, record, turn):
+    """What stands beside the words of a turn."""
+    turn.weight = draw(st.sampled_from([None, None, 0, 1, 0.5]))
+    turn.name = draw(st.sampled_from([None, None, "Ann", "小明"]))
+    turn.extras = draw(st.sampled_from([None, None, {"note": "备注"}, {"from": 1}, {"content": 2}]))
+
+
+def edit_tools(draw, record, turn):
+    """Other tools, or none."""
+    record.tools = draw(st.sampled_from([None, [{"name": "f", "n": 1}], [{"name": "f", "n": 1.0}]]))
+
+
+EDITS = st.sampled_from([edit_text, edit_text, edit_turns, edit_parts, edit_role, edit_extras, edit_tools])
 
 
 @st.composite
 def edited(draw, record):
     """The record with up to three edits that a step or a person could make."""
-    for _ in range(draw(st.integers(1, 3))):
-        kind = draw(st.sampled_from(EDITS))
-        at = draw(st.integers(0, len(record.turns) - 1)) if record.turns else None
-        if kind == "insert" or at is None:
-            record.turns.insert(at or 0, Turn(draw(ROLES), [draw(PARTS)]))
-        elif kind == "text":
-            texts = [place for place, part in enumerate(record.turns[at].parts) if isinstance(part, str)]
-            if texts:
-                part = record.turns[at].parts[texts[0]]
-                change = draw(st.sampled_from([str.upper, lambda t: t[1:], lambda t: t + "。", lambda t: "改" + t]))
-                record.turns[at].parts[texts[0]] = change(part)
-        elif kind == "parts":
-            record.turns[at].parts = draw(st.lists(PARTS, max_size=2))
-        elif kind == "role":
-            record.turns[at].role = draw(ROLES)
-        elif kind == "delete":
-            del record.turns[at]
-        elif kind == "swap":
-            record.turns.reverse()
-        elif kind == "weight":
-            record.turns[at].weight = draw(st.sampled_from([None, 0, 1, 0.5]))
-        elif kind == "name":
-            record.turns[at].name = draw(st.sampled_from([None, "Ann", "小明"]))
-        elif kind == "extras":
-            record.turns[at].extras = draw(st.sampled_from([None, {"note": "备注"}, {"from": 1}, {"content": 2}]))
-        else:
-            record.tools = draw(st.sampled_from([None, [{"name": "f", "n": 1}], [{"name": "f", "n": 1.0}]]))
+    for edit in draw(st.lists(EDITS, min_size=1, max_size=3)):
+        if record.turns:
+            edit(draw, record, draw(st.sampled_from(record.turns)))
     return record
 
 
@@ -117,7 +138,10 @@ def test_an_edit_of_an_openai_message_spelled_with_parts_is_written_and_the_othe
     module = load_dialect("openai")
     row = {
         "messages": [
-            {"content": [{"type": "text", "text": "看图"}, {"type": "image_url", "image_url": {"url": "a.png"}}], "role": "user"},
+            {
+                "content": [{"type": "text", "text": "看图"}, {"type": "image_url", "image_url": {"url": "a.png"}}],
+                "role": "user",
+            },
             {"role": "assistant", "content": [{"type": "text", "text": "一只猫"}], "weight": 1},
         ]
     }

@@ -2,7 +2,7 @@
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from strategies import LAW, ROWS, dump, exactly, resolve
 
 from dataforge.engine.batch import Batch, detect

@@ -47,7 +47,13 @@ def broken_rows(dialect):
     """Rows with the keys of a dialect and any values; some happen to be valid."""
     values = st.one_of(JUNK, st.lists(TURN, max_size=3))
     junk = st.fixed_dictionaries({}, optional={key: values for key in KEYS[dialect]})
-    good = {"alpaca": dirty.ALPACA, "sharegpt": dirty.SHAREGPT, "openai": dirty.OPENAI, "qa": dirty.QA, "text": dirty.TEXT}
+    good = {
+        "alpaca": dirty.ALPACA,
+        "sharegpt": dirty.SHAREGPT,
+        "openai": dirty.OPENAI,
+        "qa": dirty.QA,
+        "text": dirty.TEXT,
+    }
     return st.one_of(good[dialect], junk, st.builds(lambda row, more: {**row, **more}, good[dialect], junk))
 
 
@@ -74,6 +80,10 @@ def test_a_row_fails_by_schema_where_jsonschema_fails_it_and_only_there(dialect,
             load_dialect(dialect).read(row, Spelling())  # what is called valid can be read
 
 
+def path_of(places):
+    return "$" + "".join(f".{place}" if isinstance(place, str) else f"[{place}]" for place in places)
+
+
 def every_fault(validator, row):
     pending = list(validator.iter_errors(row))
     while pending:
@@ -90,14 +100,17 @@ def test_the_path_of_a_fault_leads_to_the_value_that_fails(row):
         if validator.is_valid(row):
             continue
         fault = explain(row, dialect_schema(name))
-        assert fault.path in {found.json_path for found in every_fault(validator, row)}
+        assert fault.path in {path_of(found.absolute_path) for found in every_fault(validator, row)}
         assert "\n" not in fault.message and len(fault.message) < 400
 
 
 def test_every_dialect_example_and_every_spelling_that_convert_reads_is_valid(tmp_path):
     rows = [load_dialect(name).EXAMPLE for name in registry.DIALECTS]
     rows += [{question: "问", answer: "答"} for question, answer in load_dialect("qa").PAIRS]
-    rows += [{"指令": "译", "输入": "茶", "输出": "tea"}, {"指令": "译", "输出": "tea", "系统": "短", "历史": [["a", "b"]]}]
+    rows += [
+        {"指令": "译", "输入": "茶", "输出": "tea"},
+        {"指令": "译", "输出": "tea", "系统": "短", "历史": [["a", "b"]]},
+    ]
     rows += [{"question": "q", "answer": "a", "response": 5}]  # an unknown key of this row, whatever it is called
     assert fates(tmp_path, rows) == [("kept", "")] * len(rows)
 
@@ -134,7 +147,8 @@ def test_a_key_that_stands_twice_is_found(line, tmp_path):
     st.recursive(
         st.one_of(st.integers(0, 3), dirty.TEXTS, st.just('":'), st.just('a" :b')),
         lambda inner: st.one_of(
-            st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b", '":', "茶", 'x" :']), inner, max_size=3)
+            st.lists(inner, max_size=3),
+            st.dictionaries(st.sampled_from(["a", "b", '":', "茶", 'x" :']), inner, max_size=3),
         ),
         max_leaves=8,
     ),
