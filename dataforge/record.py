@@ -165,8 +165,12 @@ class CallOrder:
                 acts = True
                 answers.append(self._answer(part))
         if not acts:
-            self._open.clear()
+            self.close()
         return answers
+
+    def close(self) -> None:
+        """Take a turn that neither calls nor answers."""
+        self._open.clear()
 
     def _answer(self, result: ToolResult) -> tuple[int | None, int | None]:
         natural = self._open[0] if self._open else None
@@ -229,10 +233,15 @@ def _part(part: Part) -> Any:
     return {"result": part.content}
 
 
+SILENCE = Reasoning("")
+
+
 def _speaking(parts: list[Part]) -> list[Part]:
     """The parts without those that say nothing: reasoning that is empty, and an empty text beside calls."""
+    if "" not in parts and SILENCE not in parts:
+        return parts
     calls = any(isinstance(part, ToolCall) for part in parts)
-    return [part for part in parts if not (part == "" and calls) and part != Reasoning("")]
+    return [part for part in parts if not (part == "" and calls) and part != SILENCE]
 
 
 def _only_text(turn: Turn) -> Part | None:
@@ -245,12 +254,16 @@ def _turns(turns: list[Turn]) -> list[Any]:
     order = CallOrder()
     out: list[Any] = []
     for turn in turns:
-        sources = _speaking(turn.parts)
-        parts = [_part(part) for part in sources]
-        results = [part for part, source in zip(parts, sources, strict=True) if isinstance(source, ToolResult)]
-        for result, (answered, natural) in zip(results, order.turn(turn), strict=True):
-            if answered != natural:
-                result["of"] = answered
+        parts: list[Any] = turn.parts
+        if len(parts) == 1 and type(parts[0]) is str:
+            order.close()
+        else:
+            sources = _speaking(parts)
+            parts = [_part(part) for part in sources]
+            results = [part for part, source in zip(parts, sources, strict=True) if isinstance(source, ToolResult)]
+            for result, (answered, natural) in zip(results, order.turn(turn), strict=True):
+                if answered != natural:
+                    result["of"] = answered
         entry: list[Any] = [turn.role, parts]
         if turn.name is not None:
             entry.append(turn.name)

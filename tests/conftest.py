@@ -26,6 +26,8 @@ def cli(monkeypatch, capsysbinary):
     """Call `dataforge ...` in this process (fast): `cli("convert", path, "--to", "qa", stdin=b"...")`."""
     from dataforge.cli import main as command_line
 
+    monkeypatch.setattr(command_line, "_heed_signals", lambda: None)  # the tests keep their own
+
     def call(*words, stdin=b""):
         monkeypatch.setattr(sys, "argv", ["dataforge", *map(str, words)])
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))

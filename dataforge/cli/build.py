@@ -34,7 +34,8 @@ class NearChoice(click.Choice[str]):
             return super().convert(value, param, ctx)
         except click.BadParameter:
             near = did_you_mean(str(value), [str(choice) for choice in self.choices])
-            self.fail(f"{value!r} is not one of {', '.join(map(str, self.choices))}; {near}", param, ctx)
+            near = f"; {near}" if near.startswith("did") else ""
+            self.fail(f"{value!r} is not one of {', '.join(map(str, self.choices))}{near}", param, ctx)
 
 
 def _kind(setting: Setting) -> Any:

@@ -12,11 +12,11 @@ from typing import Any
 import click
 import orjson
 
-from dataforge.errors import ConfigError, DataforgeError
+from dataforge.errors import ConfigError, DataforgeError, OutputError
 from dataforge.io import jsontext
 from dataforge.ledger import Result
 
-__all__ = ["error", "json_text", "say", "show_error", "show_result", "use_colour"]
+__all__ = ["error", "json_text", "say", "show_error", "show_problems", "show_result", "use_colour"]
 
 _colour: bool | None = None
 
@@ -66,11 +66,9 @@ def show_result(result: Result, *, prints: bool, as_json: bool, quiet: bool, std
     problems itself.
     """
     if not (as_json and stdout_has_rows):
-        for problem in result.problems:
-            first, _, rest = problem.partition("\n")
-            error(first)
-            if rest:
-                say(rest)
+        show_problems(result.problems)
+    if (prints or (as_json and not stdout_has_rows)) and sys.stdout is None:
+        raise OutputError("standard output is closed")
     if as_json:
         value = result.data
         if value is None:
@@ -84,6 +82,15 @@ def show_result(result: Result, *, prints: bool, as_json: bool, quiet: bool, std
     elif not quiet:
         for line in result.lines:
             say(line)
+
+
+def show_problems(problems: list[str]) -> None:
+    """Faulty rows, each with its help on a line of its own."""
+    for problem in problems:
+        first, _, rest = problem.partition("\n")
+        error(first)
+        if rest:
+            say(rest)
 
 
 def json_text(value: Any) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
+import threading
 from typing import Any
 
 import click
@@ -87,6 +89,7 @@ def cli(debug: bool, color: str) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    _heed_signals()
     try:
         code = cli.main(prog_name="dataforge", standalone_mode=False)
         if sys.stdout is not None:
@@ -102,6 +105,19 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _heed_signals() -> None:
+    """End as tidily for a scheduler (SIGTERM) or a lost terminal (SIGHUP) as for Ctrl-C; ignored signals stay so."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, interrupt)
+
+
 def _explain(fault: BaseException) -> int:
     """Say what went wrong in one line and its help; the exit code."""
     if isinstance(fault, SystemExit):
@@ -113,7 +129,9 @@ def _explain(fault: BaseException) -> int:
         return 130
     if isinstance(fault, click.ClickException):
         context = getattr(fault, "ctx", None)
-        fault = UsageError(fault.format_message(), help=f"{context.command_path} --help" if context else "")
+        fault = UsageError(
+            " ".join(fault.format_message().split()), help=f"{context.command_path} --help" if context else ""
+        )
     elif isinstance(fault, OSError):
         fault = OutputError(fault.strerror or str(fault), place=str(fault.filename or "standard output"))
     elif isinstance(fault, MemoryError):

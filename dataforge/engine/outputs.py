@@ -127,9 +127,11 @@ class Output:
                 assert self.partial is not None
                 self._raw = _Hashed(open(self.partial / "out", "wb"))
                 self._file = self._compressed(self._raw)
-        except OSError as fault:
+        except BaseException as fault:  # an interrupt too: nobody calls __exit__ after this
             self._discard()
-            raise out_of_space(fault, str(self.path or self.forge)) from None
+            if isinstance(fault, OSError):
+                raise out_of_space(fault, str(self.path or self.forge)) from None
+            raise
         return self
 
     def _compressed(self, file: _Hashed) -> Any:

@@ -20,7 +20,7 @@ class Progress:
         self._label, self._total, self._unit = label, total, unit
         self._bar: Any = None
         self._task: Any = None
-        self._wanted = not quiet and sys.stderr.isatty()
+        self._wanted = not quiet and sys.stderr is not None and sys.stderr.isatty()
 
     def __enter__(self) -> Progress:
         if self._wanted:

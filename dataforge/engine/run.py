@@ -92,15 +92,15 @@ class Run:
             for source in self.sources:
                 if source.path != STDIN and os.path.samefile(source.path, self.output.path):
                     raise InputError("is also the output", place=source.path, help="choose another -o")
-        self.output.__enter__()
-        partial = self.output.partial
-        if partial is not None:
-            try:
+        try:
+            self.output.__enter__()
+            partial = self.output.partial
+            if partial is not None:
                 self._rejects = RejectsFile(partial / "rejects.jsonl")
                 self._ledger = LedgerFile(partial / "ledger.parquet", [source.name for source in self.sources])
-            except BaseException:
-                self.__exit__(*sys.exc_info())
-                raise
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def spool(self) -> None:
@@ -248,7 +248,7 @@ class Run:
                 ]
                 parts.append(f"{number:,} {name}" + (f" ({', '.join(rules)})" if rules else ""))
         where = f" -> {self.output.path}" if self.output.path else ""
-        speed = f", {report['mb_per_second']:.0f} MB/s" if report["seconds"] >= 1 else ""
+        speed = f", {report['mb_per_second']:.0f} MB/s" if report["mb_per_second"] >= 1 else ""
         return f"{', '.join(parts)}; {counts.rows_out:,} out{where} [{report['seconds']:.1f} s{speed}]"
 
     def _report(self, extra: dict[str, Any] | None) -> dict[str, Any]:

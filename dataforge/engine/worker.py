@@ -93,7 +93,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source = sys.stdin.buffer
     sink = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
-    os.dup2(2, 1)  # whatever a library prints must not mingle with frames
+    try:
+        os.dup2(2, 1)  # whatever a library prints must not mingle with frames
+    except OSError:  # standard error is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:
         _serve(source, sink)
     except BrokenPipeError:

@@ -236,8 +236,7 @@ def _same_tools(raw: Any, tools: list[Any] | None) -> bool:
 
 def _says(message: dict[str, Any], turn: Turn, index: int) -> bool:
     """True if the source's message still reads as this turn."""
-    role = ROLES[message["role"]]
-    return role == turn.role and _parse(message, role, f"$.messages[{index}]") == turn
+    return _parse(message, ROLES[message["role"]], f"$.messages[{index}]") == turn
 
 
 def _decorate(message: dict[str, Any], record: Record, index: int) -> None:

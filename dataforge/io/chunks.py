@@ -15,23 +15,20 @@ import io
 import json
 import os
 import stat
-import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, cast
 
 import orjson
-from xxhash import xxh3_128
 
 from dataforge.errors import InputError
 from dataforge.io import scan
 from dataforge.io.paths import STDIN, Source
+from dataforge.io.reading import CHUNK_BYTES, HEAD_BYTES, Reading, Stream, decompressed, open_reading
 
 __all__ = ["CHUNK_BYTES", "Chunk", "Reading", "open_reading", "read_chunks"]
 
-CHUNK_BYTES = 1 << 20
-HEAD_BYTES = 1 << 16
 UTF8_BOM = b"\xef\xbb\xbf"
 LINES, ARRAY, VALUES, TEXT = "lines", "array", "values", "text"
 
@@ -76,115 +73,10 @@ class Chunk:
         return data
 
 
-class Reading:
-    """What reading a source found out: its size and hash, complete once the chunks have been read to the end."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = xxh3_128()
-        self.bytes = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Read, count and hash."""
-        data = self._file.read(size)
-        self.bytes += len(data)
-        self._hash.update(data)
-        return data
-
-    def readable(self) -> bool:
-        """Part of the file protocol that decompressors ask for."""
-        return True
-
-    def finish(self) -> None:
-        """Read what is left, so that size and hash are those of the whole file."""
-        while self.read(CHUNK_BYTES):
-            pass
-
-    def close(self) -> None:
-        """Close the file; standard input stays open."""
-        if self._file is not getattr(sys.stdin, "buffer", None):
-            self._file.close()
-
-    @property
-    def hash(self) -> str:
-        """`xxh3-128:` and 32 hexadecimal digits."""
-        return "xxh3-128:" + self._hash.hexdigest()
-
-
-def _open(source: Source) -> BinaryIO:
-    if source.path == STDIN:
-        return sys.stdin.buffer
-    try:
-        return open(source.path, "rb", buffering=0)
-    except OSError as fault:
-        raise InputError(f"cannot be read: {fault.strerror}", place=source.path) from None
-
-
-def open_reading(source: Source) -> Reading:
-    """A Reading of a source; its bytes are those on disk (compressed, if the file is)."""
-    return Reading(_open(source))
-
-
-class _Zstd:
-    """The bytes of a zstd file of any number of frames; unlike zstandard's own reader, it knows when a file is cut."""
-
-    def __init__(self, reading: Reading) -> None:
-        import zstandard
-
-        self._reading = reading
-        self._open = zstandard.ZstdDecompressor().decompressobj
-        self._frame: Any = None
-        self._packed = b""
-        self._held = b""
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end. Raises EOFError where the file ends inside a frame."""
-        while not self._held:
-            packed = self._packed or self._reading.read(HEAD_BYTES)
-            if not packed:
-                if self._frame is not None:
-                    raise EOFError("the file ends inside a frame")
-                return b""
-            self._frame = self._frame or self._open()
-            self._held, self._packed = self._frame.decompress(packed), b""
-            if self._frame.eof:
-                self._frame, self._packed = None, self._frame.unused_data
-        data, self._held = self._held[:size], self._held[size:]
-        return data
-
-
-class _Stream:
-    """A stream whose beginning can be looked at before it is read."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._head = b""
-
-    def peek(self, size: int) -> bytes:
-        """The first `size` bytes (fewer only where there are no more)."""
-        while len(self._head) < size and (block := self._stream.read(size - len(self._head))):
-            self._head += block
-        return self._head
-
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end."""
-        if not self._head:
-            data: bytes = self._stream.read(size)
-            return data
-        data, self._head = self._head[:size], self._head[size:]
-        return data
-
-
-def _decompressed(reading: Reading, source: Source) -> Any:
-    if source.compression == "gz":
-        return gzip.GzipFile(fileobj=cast(BinaryIO, reading))
-    return _Zstd(reading) if source.compression == "zst" else reading
-
-
 def read_chunks(source: Source, index: int, reading: Reading, size: int = CHUNK_BYTES) -> Iterator[Chunk]:
     """The chunks of a source in order. `index` is its number in the run. Raises InputError for broken containers."""
     try:
-        stream = _Stream(_decompressed(reading, source))
+        stream = Stream(decompressed(reading, source))
         head = stream.peek(max(size, HEAD_BYTES))
         if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise InputError("is UTF-16 text, not UTF-8", place=source.path, help="iconv -f UTF-16 -t UTF-8 FILE")
@@ -244,7 +136,7 @@ def _parses(text: bytes) -> bool:
     return True
 
 
-def _lines(stream: _Stream, source: Source, offset: int, kind: str, size: int) -> Iterator[Chunk]:
+def _lines(stream: Stream, source: Source, offset: int, kind: str, size: int) -> Iterator[Chunk]:
     line = 1
     rest: list[bytes] = []  # the beginning of a row whose end is still to come
     while block := stream.read(size):
@@ -262,7 +154,7 @@ def _lines(stream: _Stream, source: Source, offset: int, kind: str, size: int) -
         yield Chunk(0, kind, line, len(data), offset=offset, data=data)
 
 
-def _values(stream: _Stream, source: Source, offset: int, kind: str, size: int) -> Iterator[Chunk]:
+def _values(stream: Stream, source: Source, offset: int, kind: str, size: int) -> Iterator[Chunk]:
     """Chunks of a JSON array (or of concatenated objects), cut between values."""
     commas = kind == ARRAY
     before = _up_to_bracket(stream) if commas else b""
@@ -294,7 +186,7 @@ def _values(stream: _Stream, source: Source, offset: int, kind: str, size: int) 
         raise InputError(what, place=f"{source.path}:{last}", help="fetch it again, or mend its end")
 
 
-def _up_to_bracket(stream: _Stream) -> bytes:
+def _up_to_bracket(stream: Stream) -> bytes:
     """The white space before an array, and its bracket."""
     before = b""
     while not before.endswith(b"["):
@@ -302,7 +194,7 @@ def _up_to_bracket(stream: _Stream) -> bytes:
     return before
 
 
-def _expect_end(stream: _Stream, closing: bytes, data: bytes, source: Source, line: int) -> None:
+def _expect_end(stream: Stream, closing: bytes, data: bytes, source: Source, line: int) -> None:
     """Raise InputError unless the array was closed by its bracket, and nothing follows."""
     if closing != b"]":
         raise InputError("a '}' too many in the JSON array", place=f"{source.path}:{line}")
@@ -315,7 +207,7 @@ def _expect_end(stream: _Stream, closing: bytes, data: bytes, source: Source, li
     raise InputError("there is text after the end of the JSON array", place=f"{source.path}:{line}")
 
 
-def _table(stream: _Stream, source: Source, index: int, size: int) -> Iterator[Chunk]:
+def _table(stream: Stream, source: Source, index: int, size: int) -> Iterator[Chunk]:
     """Rows of csv or tsv as JSON lines; every cell stays a text, as it stands in the file."""
     csv.field_size_limit(2**31 - 1)
     text = io.TextIOWrapper(

@@ -48,7 +48,8 @@ def may_round(data: bytes) -> list[int]:
 
 def row_may_round(row: bytes) -> bool:
     """The same for one row, more precisely."""
-    return _ROW.search(row) is not None
+    flat = row.translate(_DIGITS)  # ten times the speed of the expression
+    return (_LONG in flat or _TINY in flat) and _ROW.search(row) is not None
 
 
 def _refuse(name: str) -> NoReturn:

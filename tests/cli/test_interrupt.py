@@ -19,13 +19,14 @@ def started(tmp_path, environment):
         for number in range(400):
             file.write(b"".join(LINE % (number * 500 + row) for row in range(500)))
     tag = uuid.uuid4().hex
+    del environment["PYTHONWARNINGS"]  # an interrupt may strike between opening a file and keeping it
     running = []
 
-    def start(*words):
+    def start(*words, spool="/tmp"):
         process = subprocess.Popen(
             [sys.executable, "-m", "dataforge", *words],
             cwd=tmp_path,
-            env={**environment, "TAG": tag},
+            env={**environment, "TAG": tag, "TMPDIR": str(spool)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -94,6 +95,30 @@ def test_ctrl_c_leaves_nothing_half_written_and_nobody_running(workers, older, s
     assert names(tmp_path) == (["big.jsonl", "o.jsonl"] if older else ["big.jsonl"])
     assert not older or (tmp_path / "o.jsonl").read_bytes() == b"precious"
     wait_for(lambda: not living())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_scheduler_that_ends_a_run_finds_it_as_tidy_as_ctrl_c_does(number, started, tmp_path):
+    process, living = started("convert", "big.jsonl", "--to", "openai", "-o", "o.jsonl", "-j", "2")
+    at_work(tmp_path, living)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "error: interrupted" in err.decode()
+    assert names(tmp_path) == ["big.jsonl"]
+    wait_for(lambda: not living())
+
+
+def test_ctrl_c_while_a_pipe_is_copied_leaves_no_copy(started, tmp_path):
+    (tmp_path / "spool").mkdir()
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    process, living = started("dedup", "pipe.jsonl", "-o", "o.jsonl", spool=tmp_path / "spool")
+    with (tmp_path / "pipe.jsonl").open("wb", buffering=0) as pipe:
+        pipe.write(LINE % 1)
+        wait_for(lambda: list((tmp_path / "spool").iterdir()))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "Traceback" not in err.decode()
+    assert names(tmp_path) == ["big.jsonl", "pipe.jsonl", "spool"] and names(tmp_path / "spool") == []
 
 
 @pytest.mark.parametrize("words", [["dedup", "big.jsonl"], ["mix", "--domain", "big.jsonl", "--general", "g.jsonl"]])

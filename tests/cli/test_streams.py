@@ -189,3 +189,15 @@ def test_process_substitution_is_read_as_a_stream(place, shell):
     said = shell("dataforge convert <(cat rows.jsonl) --to qa -q")
     assert said.code == 0 and said.out.count(b"\n") == 3
     assert shell("dataforge dedup <(cat rows.jsonl) -q").out.count(b"\n") == 2
+
+
+@pytest.mark.parametrize("words", ["convert rows.jsonl --to openai", "head rows.jsonl", "inspect rows.jsonl --json"])
+def test_a_standard_output_that_is_closed_is_no_crash(words, place, shell):
+    said = shell(f"dataforge {words} >&-")
+    assert said.code == 2 and said.err.startswith("error: standard output is closed")
+
+
+def test_standard_streams_that_are_closed_do_not_matter_where_they_are_not_used(place, shell):
+    assert shell("dataforge convert rows.jsonl --to openai -o o.jsonl >&- 2>&- <&-").code == 0
+    assert (place / "o.jsonl").read_bytes().count(b"\n") == 3
+    assert shell("dataforge convert --to openai <&-").err.startswith("error: no input")

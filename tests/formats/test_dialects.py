@@ -170,6 +170,35 @@ def test_tools_are_the_same_with_and_without_wrapper_as_text_and_as_list():
     assert write("openai", read("sharegpt", turn | {"tools": [spec]}))["tools"] == wrapped
 
 
+def test_tools_come_back_as_the_text_they_were_to_the_last_digit():
+    text = '[ {"name": "f",  "max": 0.12345678901234567890123, "id": 123456789012345678901234567890} ]'
+    for dialect, row in (
+        ("sharegpt", {"conversations": [{"from": "human", "value": "问"}], "tools": text}),
+        ("openai", {"messages": [{"role": "user", "content": "问"}], "tools": text}),
+    ):
+        record = read(dialect, row)
+        assert write(dialect, record) == row
+        record.tools[0]["name"] = "g"
+        assert "g" in str(write(dialect, record)["tools"])
+
+
+def test_a_wrapper_in_a_wrapper_is_no_specification():
+    odd = [{"type": "function", "function": {"type": "function", "function": {"name": "f"}}}]
+    record = read("openai", {"messages": [{"role": "user", "content": "问"}], "tools": odd})
+    assert record_id(read("sharegpt", write("sharegpt", record))) == record_id(record)
+    plain = read("openai", {"messages": [{"role": "user", "content": "问"}], "tools": odd[0]["function"]})
+    assert record_id(plain) != record_id(record)
+
+
+def test_an_empty_content_beside_calls_says_nothing_and_comes_back():
+    row = openai_talk(("a", "晴"), content="")
+    record = read("openai", row)
+    assert write("openai", record) == row
+    carried = write("sharegpt", record)
+    assert [turn["from"] for turn in carried["conversations"]] == ["human", "function_call", "observation"]
+    assert record_id(read("sharegpt", carried)) == record_id(record)
+
+
 @pytest.mark.parametrize("tools", [None, "", [], "[]", " [ ] ", "null"])
 def test_no_tools_are_no_tools_however_they_are_spelled(tools):
     turns = [{"from": "human", "value": "天气？"}, {"from": "gpt", "value": "晴"}]
@@ -289,6 +318,13 @@ VERDICTS = [
         "$.messages[0]",
     ),
     ("openai", {"messages": [{"role": "user", "content": "问", "value": 1}]}, "sharegpt", "$.messages[0]"),
+    (
+        "openai",
+        {"messages": [{"role": "user", "content": None, "tool_calls": [{"function": {"name": "f"}}]}]},
+        "sharegpt",
+        "$.messages[0]",
+    ),
+    ("sharegpt", {"conversations": [{"from": "human", "value": "问"}], "system": "简短"}, "qa", "$.system"),
     ("openai", openai_talk(content="我查一下"), "sharegpt", "$.messages[1]"),
     ("openai", {"messages": [{"role": "user", "content": "问"}], "system": "x"}, "sharegpt", "$"),
 ]

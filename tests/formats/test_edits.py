@@ -150,3 +150,13 @@ def test_an_edit_of_an_openai_message_spelled_with_parts_is_written_and_the_othe
     assert module.write(record, AS_IS) == {
         "messages": [row["messages"][0], {"role": "assistant", "content": "一只狗", "weight": 1}]
     }
+
+
+def test_a_system_column_that_an_edit_emptied_becomes_a_turn():
+    module = load_dialect("sharegpt")
+    row = {"system": "简短", "conversations": [{"from": "human", "value": "问"}]}
+    record = module.read(row, AS_IS)
+    record.turns[0].parts[0] = ""
+    assert module.write(record, AS_IS) == {"conversations": [{"from": "system", "value": ""}, row["conversations"][0]]}
+    record.turns[0].parts[0] = "详细"
+    assert module.write(record, AS_IS) == row | {"system": "详细"}

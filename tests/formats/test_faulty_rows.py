@@ -119,6 +119,19 @@ def test_a_planted_fault_is_found_with_its_rule_and_its_place(dialect, row, rule
     assert (caught.value.rule, caught.value.path) == (rule, path)
 
 
+def test_a_weight_that_no_float_holds_is_refused_and_a_long_one_is_not():
+    module = load_dialect("openai")
+    for number, fine in (("1e400", False), ("0.12345678901234567890", True), ("123456789012345678901", True)):
+        row = jsontext.decode(b'{"messages": [{"role": "user", "content": "?", "weight": ' + number.encode() + b"}]}")
+        if fine:
+            record = module.read(row, AS_IS)
+            assert record.turns[0].weight == float(number)
+            assert number in jsontext.encode(module.write(record, AS_IS)).decode()
+        else:
+            with pytest.raises(RowError, match="weight must be a number, not inf"):
+                module.read(row, AS_IS)
+
+
 def test_an_unknown_role_is_met_with_the_nearest_known_one():
     with pytest.raises(RowError, match="'asistant' is not a role of openai") as caught:
         load_dialect("openai").read({"messages": [{"role": "asistant", "content": "你好"}]}, AS_IS)

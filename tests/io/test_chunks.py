@@ -244,6 +244,17 @@ def test_a_broken_first_line_does_not_hide_that_a_json_file_holds_lines(folder):
     assert rows_of(path) == [(1, "broken_json"), (2, {"a": "茶"}), (3, {"b": 2})]
 
 
+def test_an_object_that_is_spread_over_lines_is_not_taken_for_lines(folder):
+    for text in (
+        '{"a": [\n{"b": 1}\n]}',
+        '{"a": 1} {"b": 2}\n{"茶": 3}',
+        '{"a":\n{"b": 1}\n}',
+        '{"a": 1,\n"b": 2}\n{"c": {}}',
+    ):
+        rows = [value for _, value in rows_of(written(folder, "spread.json", text.encode()))]
+        assert "broken_json" not in rows
+
+
 def test_a_row_that_is_an_array_is_one_faulty_line_of_a_jsonl_file(folder):
     path = written(folder, "rows.jsonl", b'[1, 2]\n{"a": 1}\n')
     assert rows_of(path) == [(1, "not_an_object"), (2, {"a": 1})]
@@ -322,9 +333,10 @@ def test_compressed_files_that_are_damaged_or_are_none_are_input_errors(folder):
         ("gz", gzip.compress(data)),
         ("zst", zstandard.ZstdCompressor(write_checksum=True).compress(data)),
     ):
-        damaged = bytearray(packed)
-        damaged[len(packed) // 2] ^= 0xFF
-        for bad in (bytes(damaged), b'{"a": 1}\n', packed + b"more", packed + packed[:10]):
+        flipped = [
+            packed[:at] + bytes([packed[at] ^ 0xFF]) + packed[at + 1 :] for at in (0, 15, 20, 30, len(packed) // 2)
+        ]
+        for bad in (*flipped, b'{"a": 1}\n', packed + b"more", packed + packed[:10]):
             assert "no whole" in rows_before_the_fault(written(folder, f"bad.jsonl.{suffix}", bad), 1 << 20)[1]
         assert rows_of(written(folder, f"none.jsonl.{suffix}", b"")) == []
 

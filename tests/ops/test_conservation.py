@@ -180,3 +180,39 @@ def test_a_row_that_mix_does_not_find_again_is_found(tmp_path, monkeypatch):
             output=tmp_path / "out.jsonl", domain=[tmp_path / "a.jsonl"], general=[tmp_path / "b.jsonl"], replay=0.5
         )
     assert not (tmp_path / "out.jsonl").exists()
+
+
+VALUES = st.one_of(dirty.GOOD_LINES, dirty.GOOD_LINES, dirty.WRONG.filter(lambda line: b"} {" not in line))
+GAPS = st.sampled_from([b"", b" ", b"\n", b"\r\n  "])
+
+
+@RUNS
+@given(
+    st.lists(st.tuples(GAPS, VALUES, GAPS), min_size=1, max_size=10), st.sampled_from(["convert", "dedup", "validate"])
+)
+def test_an_array_gives_its_rows_the_fates_that_lines_give_them(items, command):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "a.jsonl").write_bytes(b"{}\n" + b"\n".join(value for _, value, _ in items))
+        (folder / "a.json").write_bytes(b"[{}," + b",".join(b"".join(item) for item in items) + b"]\n")
+        options = {"to": "openai"} if command == "convert" else {}
+        fates = []
+        for source in ("a.jsonl", "a.json"):
+            out = folder / f"{source}.out.jsonl"
+            if command != "validate":
+                options["on_error"] = "reject"
+            getattr(dataforge, command)(folder / source, output=out, workers=1, **options)
+            ledger = dirty.ledger_of(dirty.out_of(out))
+            fates.append(
+                [(row["ordinal"], row["fate"], row["rule"], row["id"], row["keeper_ordinal"]) for row in ledger]
+            )
+            raws = [raw["bytes"] for raw in dirty.rejects_of(dirty.out_of(out))]
+            assert raws == [
+                ([b"{}"] + [value for _, value, _ in items])[row["ordinal"]] for row in ledger if row["fate"] == "error"
+            ]
+        assert fates[0] == fates[1]
+        text, place = (folder / "a.json").read_bytes(), 0
+        for row, value in zip(ledger, [b"{}", *(value for _, value, _ in items)], strict=True):
+            place = text.index(value, place)
+            assert row["line"] == 1 + text[:place].count(b"\n")
+            place += len(value)

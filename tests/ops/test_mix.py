@@ -274,3 +274,21 @@ def test_a_dry_run_shows_the_plan_and_leaves_nothing(tmp_path):
     result = dataforge.mix(output=tmp_path / "o.jsonl", **pools(tmp_path, 4, 4), replay=0.5, dry_run=True)
     assert result.lines[0] == "mix by rows, replay 0.5:"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d.jsonl", "g.jsonl"]
+
+
+def test_tokens_are_those_that_shard_makes(tmp_path):
+    pytest.importorskip("transformers")
+    samples = Path(__file__).resolve().parent.parent.parent / "samples"
+    domain, general = samples / "domain_tea.jsonl", samples / "alpaca_zh.json"
+    dataforge.train_tokenizer([domain, general], output=tmp_path / "tok", vocab_size=300)
+    result = dataforge.mix(
+        output=tmp_path / "o.jsonl", domain=domain, general=general, replay=0.3, tokenizer=tmp_path / "tok"
+    )
+    dataforge.shard(
+        tmp_path / "o.jsonl", output=tmp_path / "shards", tokenizer=tmp_path / "tok", stage="sft", max_length=4096
+    )
+    made = json.loads((tmp_path / "shards" / "shards.json").read_text())["tokens"]["in"]
+    share, total = re.search(r"general share: ([\d.]+)% of ([\d,]+) tokens", result.report["plan"][-1]).groups()
+    assert made == int(total.replace(",", ""))
+    assert abs(float(share) - 30) < 3  # the longest row is some three hundredths of the whole
+    assert result.report["unit"] == "tokens"
