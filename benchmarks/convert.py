@@ -56,10 +56,12 @@ def main() -> None:
     out = str(work / "out.jsonl")
 
     def ours(source: Path, workers: int) -> float:
+        Path(out).unlink(missing_ok=True)
         return timed(dataforge("convert", str(source), "--to", "sharegpt", "-o", out, "-f", "-q", "-j", str(workers)))
 
     def peer(workers: int) -> float:
         shutil.rmtree(cache, ignore_errors=True)
+        (work / "peer.jsonl").unlink(missing_ok=True)
         return timed([sys.executable, str(script), str(lines), str(work / "peer.jsonl"), str(cache), str(workers)])
 
     series = interleave(

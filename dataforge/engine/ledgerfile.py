@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +27,7 @@ from dataforge.ledger import FATES, Counts
 __all__ = ["LedgerFile", "RejectsFile", "Rows"]
 
 GROUP = 1 << 18
+_ID = np.dtype([("a", "<u8"), ("b", "<u8")])
 
 
 class Rows:
@@ -76,6 +78,18 @@ class LedgerFile:
     """Writes ledger.parquet row group by row group."""
 
     def __init__(self, path: Path, sources: list[str]) -> None:
+        self._path = path
+        self._sources = sources
+        self._writer: Any = None
+        self._held: list[Rows] = []
+        self._count = 0
+        try:
+            self._file = open(path, "wb")
+        except OSError as fault:
+            raise out_of_space(fault, str(path)) from None
+
+    def _open(self) -> None:
+        """Begin the Parquet file; late, so that pyarrow is imported while the workers already work."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -96,30 +110,14 @@ class LedgerFile:
                 ("detail", pa.string()),
             ]
         )
-        self._sources = pa.array(sources, pa.string())
-        self._fates = pa.array(FATES, pa.string())
-        self._path = path
-        plain = [name for name in self.schema.names if name != "id"]
-        dictionary = ["source", "fate", "rule", "keeper_source"]
-        encoding = {"ordinal": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"}
-        try:
-            self._file = open(path, "wb")
-        except OSError as fault:
-            raise out_of_space(fault, str(path)) from None
-        try:
-            self._writer = pq.ParquetWriter(
-                self._file,
-                self.schema,
-                use_dictionary=dictionary,
-                column_encoding=encoding,
-                compression={name: "zstd" if name in plain else "none" for name in self.schema.names},
-                write_statistics=["ordinal", "line", "fate", "rule"],
-            )
-        except OSError as fault:
-            self._file.close()
-            raise out_of_space(fault, str(path)) from None
-        self._held: list[Rows] = []
-        self._count = 0
+        self._writer = pq.ParquetWriter(
+            self._file,
+            self.schema,
+            use_dictionary=["source", "fate", "rule", "keeper_source"],
+            column_encoding={"ordinal": "DELTA_BINARY_PACKED", "line": "DELTA_BINARY_PACKED"},
+            compression={name: "none" if name == "id" else "zstd" for name in self.schema.names},
+            write_statistics=["ordinal", "line", "fate", "rule"],
+        )
 
     def add(self, rows: Rows) -> None:
         """Append the fates of one chunk."""
@@ -129,51 +127,60 @@ class LedgerFile:
             self._flush()
 
     def _flush(self) -> None:
-        if not self._held:
-            return
         try:
-            self._writer.write_table(self._pa.table(self._columns(), schema=self.schema))
+            if self._writer is None:
+                self._open()
+            if self._held:
+                self._writer.write_table(self._pa.Table.from_arrays(self._columns(), schema=self.schema))
         except OSError as fault:
             raise out_of_space(fault, str(self._path)) from None
         self._held, self._count = [], 0
 
     def _columns(self) -> list[Any]:
-        pa, held, n = self._pa, self._held, self._count
+        # Arrays are made from buffers: pyarrow.array imports pandas, where there is one, which takes longer than this.
+        pa, held = self._pa, self._held
         names: list[str] = []
         for rows in held:
             names += [rule for rule in rows.rules if rule not in names]
-        rules = np.concatenate(
-            [np.array([names.index(r) for r in rows.rules], np.int32)[rows.rule_of] for rows in held]
-        )
-        fates = np.concatenate([rows.fates for rows in held]).astype(np.int32)
-        source = np.concatenate([np.full(len(rows), rows.source, np.int32) for rows in held])
-        ordinal = np.concatenate([np.arange(rows.first, rows.first + len(rows), dtype=np.int64) for rows in held])
+        rules = [np.array([names.index(rule) for rule in rows.rules], np.int32)[rows.rule_of] for rows in held]
         ids = b"".join(rows.ids for rows in held)
-        unread = np.frombuffer(ids, dtype=[("a", "<u8"), ("b", "<u8")]) == np.frombuffer(
-            NO_ID, dtype=[("a", "<u8"), ("b", "<u8")]
-        )
+        unread = np.frombuffer(ids, _ID) == np.frombuffer(NO_ID, _ID)
         keeper = _joined([rows.keeper_source for rows in held], held, np.int32)
         keeper_ordinal = _joined([rows.keeper_ordinal for rows in held], held, np.int64)
         position = _joined([rows.position for rows in held], held, np.int64)
-        details: list[str | None] = [None] * n
-        base = 0
-        for rows in held:
-            for row, text in rows.details.items():
-                details[base + row] = text.encode(errors="replace").decode()
-            base += len(rows)
+        sources = _texts(pa, self._sources)
+        ordinals = [np.arange(rows.first, rows.first + len(rows), dtype=np.int64) for rows in held]
+
+        def named(indices: NDArray[np.int32], texts: Any, missing: NDArray[np.bool_] | None = None) -> Any:
+            return pa.DictionaryArray.from_arrays(_array(pa, pa.int32(), indices, missing), texts)
+
         return [
-            pa.DictionaryArray.from_arrays(source, self._sources),
-            ordinal,
-            np.concatenate([rows.lines for rows in held]),
-            _fixed(pa, ids, unread),
-            pa.DictionaryArray.from_arrays(fates, self._fates),
-            pa.DictionaryArray.from_arrays(rules, pa.array(names, pa.string())),
-            np.concatenate([rows.n_out for rows in held]),
-            pa.DictionaryArray.from_arrays(pa.array(keeper, mask=keeper < 0), self._sources),
-            pa.array(keeper_ordinal, mask=keeper_ordinal < 0),
-            pa.array(position, mask=position < 0),
-            pa.array(details, pa.string()),
+            named(np.concatenate([np.full(len(rows), rows.source, np.int32) for rows in held]), sources),
+            _array(
+                pa, pa.int64(), np.concatenate([np.arange(len(rows), dtype=np.int64) + rows.first for rows in held])
+            ),
+            _array(pa, pa.int64(), np.concatenate([rows.lines for rows in held])),
+            _array(pa, pa.binary(16), ids, unread),
+            named(np.concatenate([rows.fates for rows in held]).astype(np.int32), _texts(pa, FATES)),
+            named(np.concatenate(rules), _texts(pa, names)),
+            _array(pa, pa.int32(), np.concatenate([rows.n_out for rows in held])),
+            named(keeper, sources, keeper < 0),
+            _array(pa, pa.int64(), keeper_ordinal, keeper_ordinal < 0),
+            _array(pa, pa.int64(), position, position < 0),
+            self._details(),
         ]
+
+    def _details(self) -> Any:
+        """The details, null for the many rows without one."""
+        lengths = np.zeros(self._count, np.int32)
+        texts = []
+        base = 0
+        for rows in self._held:
+            for row in sorted(rows.details):
+                texts.append(rows.details[row].encode(errors="replace"))
+                lengths[base + row] = len(texts[-1])
+            base += len(rows)
+        return _strings(self._pa, lengths, b"".join(texts), lengths == 0)
 
     def close(self) -> None:
         """Write what is held and end the file."""
@@ -186,11 +193,14 @@ class LedgerFile:
 
     def give_up(self) -> None:
         """Close a file that nobody will read; nothing to do after `close`."""
-        if not self._file.closed:
-            for end in (self._writer.close, self._file.close):
-                with contextlib.suppress(OSError):
-                    end()
+        if self._file.closed:
+            return
+        if self._writer is not None:
+            with contextlib.suppress(OSError):
+                self._writer.close()
             self._writer.is_open = False  # it would else try to write its footer when it is collected
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def _joined(columns: list[Any], held: list[Rows], dtype: type) -> NDArray[Any]:
@@ -200,10 +210,30 @@ def _joined(columns: list[Any], held: list[Rows], dtype: type) -> NDArray[Any]:
     )
 
 
-def _fixed(pa: Any, ids: bytes, unread: NDArray[np.bool_]) -> Any:
-    validity = np.packbits(~unread, bitorder="little").tobytes() if unread.any() else None
-    buffers = [pa.py_buffer(validity) if validity is not None else None, pa.py_buffer(ids)]
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(unread), buffers)
+def _validity(pa: Any, missing: NDArray[np.bool_] | None) -> Any:
+    """The bitmap of values that are there; None where all are."""
+    if missing is None or not missing.any():
+        return None
+    return pa.py_buffer(np.packbits(~missing, bitorder="little").tobytes())
+
+
+def _array(pa: Any, kind: Any, values: Any, missing: NDArray[np.bool_] | None = None) -> Any:
+    """A column of numbers or of fixed-size bytes."""
+    count = len(values) if isinstance(values, np.ndarray) else len(values) // 16
+    return pa.Array.from_buffers(kind, count, [_validity(pa, missing), pa.py_buffer(values)])
+
+
+def _strings(pa: Any, lengths: NDArray[np.int32], data: bytes, missing: NDArray[np.bool_] | None = None) -> Any:
+    """A column of texts, from their lengths and their bytes end to end."""
+    offsets = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=offsets[1:])
+    buffers = [_validity(pa, missing), pa.py_buffer(offsets), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(lengths), buffers)
+
+
+def _texts(pa: Any, texts: Sequence[str]) -> Any:
+    encoded = [text.encode() for text in texts]
+    return _strings(pa, np.array([len(text) for text in encoded], np.int32), b"".join(encoded))
 
 
 class RejectsFile:

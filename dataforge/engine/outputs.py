@@ -115,10 +115,9 @@ class Output:
     def __enter__(self) -> Output:
         try:
             if self.partial is not None and self.forge is not None:
-                self._made = not self.forge.exists()
+                self._made, self._entered = not self.forge.exists(), True
                 shutil.rmtree(self.partial, ignore_errors=True)
                 self.partial.mkdir(parents=True)
-                self._entered = True
             if self.path is None:
                 if sys.stdout is None:
                     raise OutputError("standard output is closed", help="name a file with -o")

@@ -18,6 +18,7 @@ import platform
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -108,17 +109,19 @@ class Run:
         for index, source in enumerate(self.sources):
             if source.path != STDIN and os.path.isfile(source.path):
                 continue
+            # The name is noted before the file exists, so that an interrupt finds it.
+            path = os.path.join(tempfile.gettempdir(), f"dataforge-{uuid.uuid4().hex}")
+            self._spooled.append(path)
             reading = open_reading(source)
             try:
-                with tempfile.NamedTemporaryFile(prefix="dataforge-", delete=False) as file:
-                    self._spooled.append(file.name)
+                with open(path, "xb", opener=_private) as file:
                     while block := reading.read(CHUNK_BYTES):
                         file.write(block)
             except OSError as fault:
-                raise out_of_space(fault, self._spooled[-1] if self._spooled else tempfile.gettempdir()) from None
+                raise out_of_space(fault, path) from None
             finally:
                 reading.close()
-            self.sources[index] = dataclasses.replace(source, path=file.name)
+            self.sources[index] = dataclasses.replace(source, path=path)
 
     def _chunks(self, readings: list[Reading]) -> Iterator[Chunk]:
         left = self.options.limit
@@ -328,6 +331,11 @@ def _last(path: str | None) -> str | None:
 def is_file(source: Source) -> bool:
     """True for a file that can be read again; False for standard input, pipes and devices."""
     return source.path != STDIN and os.path.isfile(source.path)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read."""
+    return os.open(path, flags, 0o600)
 
 
 def _with_keep(chunks: Iterator[Chunk], keep: Any) -> Iterator[Chunk]:
