@@ -156,9 +156,7 @@ class LedgerFile:
 
         return [
             named(np.concatenate([np.full(len(rows), rows.source, np.int32) for rows in held]), sources),
-            _array(
-                pa, pa.int64(), np.concatenate([np.arange(len(rows), dtype=np.int64) + rows.first for rows in held])
-            ),
+            _array(pa, pa.int64(), np.concatenate(ordinals)),
             _array(pa, pa.int64(), np.concatenate([rows.lines for rows in held])),
             _array(pa, pa.binary(16), ids, unread),
             named(np.concatenate([rows.fates for rows in held]).astype(np.int32), _texts(pa, FATES)),
