@@ -1,5 +1,6 @@
 """Ctrl-C, killed workers and killed runs: nothing half-written, nobody left running, no traceback."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,12 +13,18 @@ import pytest
 LINE = b'{"instruction": "%d \xe8\x8c\xb6", "input": "", "output": "steep for three minutes, not longer than that"}\n'
 
 
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    """A file of 200,000 rows."""
+    path = tmp_path_factory.mktemp("big") / "big.jsonl"
+    path.write_bytes(b"".join(LINE % number for number in range(200_000)))
+    return path
+
+
 @pytest.fixture
-def started(tmp_path, environment):
+def started(big, tmp_path, environment):
     """Start a command over a big file; `tag` marks its processes. Everything is killed at the end."""
-    with (tmp_path / "big.jsonl").open("wb") as file:
-        for number in range(400):
-            file.write(b"".join(LINE % (number * 500 + row) for row in range(500)))
+    os.link(big, tmp_path / "big.jsonl")
     tag = uuid.uuid4().hex
     del environment["PYTHONWARNINGS"]  # an interrupt may strike between opening a file and keeping it
     running = []
@@ -116,7 +123,11 @@ def test_ctrl_c_while_a_pipe_is_copied_leaves_no_copy(started, tmp_path):
         pipe.write(LINE % 1)
         wait_for(lambda: list((tmp_path / "spool").iterdir()))
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        while process.poll() is None:  # a signal that comes just before a read is heard when the read ends
+            with contextlib.suppress(BrokenPipeError):
+                pipe.write(LINE % 2)
+            time.sleep(0.05)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and "Traceback" not in err.decode()
     assert names(tmp_path) == ["big.jsonl", "pipe.jsonl", "spool"] and names(tmp_path / "spool") == []
 

@@ -57,7 +57,7 @@ def test_rows_come_back_from_every_container(name, tmp_path):
 CELLS = st.text(st.sampled_from(list("a,;\"\t\n\r'\\ 茶，\ufeff\x00\x0b\x85\u2028 #=")), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(st.builds(lambda q, a: {"question": q, "answer": a}, CELLS, CELLS), min_size=1, max_size=5),
     name=st.sampled_from(["o.csv", "o.tsv", "o.json", "o.jsonl.gz"]),
@@ -70,7 +70,7 @@ def test_no_text_is_too_wild_for_a_container(rows, name, tmp_path_factory):
     assert read(folder / "back.jsonl") == rows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(texts=st.lists(CELLS, min_size=1, max_size=6))
 def test_a_text_file_gives_back_its_documents_or_says_why_it_cannot_hold_them(texts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("txt")
@@ -85,7 +85,7 @@ def test_a_text_file_gives_back_its_documents_or_says_why_it_cannot_hold_them(te
         assert [row["text"] for row in read(folder / "back.jsonl")] == held
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(st.one_of(dirty.ALPACA, dirty.QA, dirty.SHAREGPT), min_size=1, max_size=6),
     target=st.sampled_from(["alpaca", "qa", "sharegpt", "openai"]),
@@ -243,7 +243,7 @@ def test_big_numbers_and_lone_surrogates_survive(tmp_path):
         dataforge.convert(tmp_path / "rows.jsonl", output=tmp_path / "o.csv", to="qa")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(row=dirty.GOOD)
 def test_a_record_has_the_same_id_in_every_dialect_that_carries_it(row, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ids")

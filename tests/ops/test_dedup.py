@@ -79,7 +79,7 @@ ROWS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     rows=st.lists(ROWS, min_size=1, max_size=14), fields=st.sampled_from(FIELDS), normalise=st.sampled_from(NORMALISE)
 )
