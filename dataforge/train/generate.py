@@ -13,6 +13,7 @@ given.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -101,7 +102,7 @@ def generate(inputs: tuple[str, ...], output: str | None, config: GenerateConfig
         counts = Counts(rows_in=len(records), kept=len(records), rows_out=len(records), sum_n_out=len(records))
         counts.check()
         report = {"command": "generate", "counts": counts.as_dict()}
-        out.commit((), report, _manifest(config, options, entry, counts))
+        out.commit((), report, _manifest(inputs, config, options, entry, counts))
     return Result("generate", counts, report, out.path, _lines(records, answers, out.path), data=answers)
 
 
@@ -163,8 +164,24 @@ def _row(record: Record, answer: str) -> dict[str, Any]:
     return row
 
 
+def _inputs(inputs: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """The manifest entries of the prompt files; which of their rows were prompts, the counts say."""
+    from dataforge.io.chunks import open_reading
+    from dataforge.io.paths import STDIN, find_sources
+
+    for source in find_sources(inputs) if inputs else ():
+        if source.path != STDIN:
+            with contextlib.closing(open_reading(source)) as reading:
+                reading.finish()
+            yield {"name": source.name, "bytes": reading.bytes, "hash": reading.hash, "rows": None}
+
+
 def _manifest(
-    config: GenerateConfig, options: RunOptions, entry: dict[str, Any] | None, counts: Counts
+    inputs: tuple[str, ...],
+    config: GenerateConfig,
+    options: RunOptions,
+    entry: dict[str, Any] | None,
+    counts: Counts,
 ) -> dict[str, Any]:
     from dataforge.engine.run import portable
 
@@ -175,8 +192,10 @@ def _manifest(
         "command": "generate",
         "options": portable(asdict(config)),
         "seed": options.seed,
-        "outputs": [entry] if entry else [],
+        "inputs": list(_inputs(inputs)),
+        "outputs": [{**entry, "rows": counts.rows_out}] if entry else [],
         "counts": counts.as_dict(),
+        "versions": {"dataforge": __version__},
     }
 
 

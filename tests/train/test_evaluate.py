@@ -108,3 +108,17 @@ def test_nothing_to_measure_faulty_rows_and_no_input_are_errors(places, tmp_path
         dataforge.eval([str(faulty)], model=places.model, quiet=True)
     with pytest.raises(UsageError, match="no input"):
         dataforge.eval([], model=places.model)
+
+
+def test_models_are_compared_on_the_same_files(places, tmp_path):
+    settings = {"model": places.model, "max_steps": 3, "learning_rate": 1e-2, "quiet": True, "workers": 1}
+    dataforge.train_sft(places.chat, str(tmp_path / "tuned"), **settings)
+    tuned, before = str(tmp_path / "tuned"), places.model
+    result = dataforge.eval([places.chat], model=tuned, against=[before], must_fall=True, quiet=True)
+    (other,) = result.data[0]["against"].values()
+    assert other == dataforge.eval([places.chat], model=before, quiet=True).data[0]["loss"]
+    assert f"{result.data[0]['loss'] - other:+.4f}" in result.lines[-1]
+    with pytest.raises(DataError, match="is not below that of"):
+        dataforge.eval([places.chat], model=before, against=[tuned], must_fall=True, quiet=True)
+    with pytest.raises(UsageError, match="--must-fall needs --against"):
+        dataforge.eval([places.chat], model=before, must_fall=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 import torch
 from conftest import CHAT, CPU
 
 import dataforge
 from dataforge.errors import OutputError, RowError, UsageError
+from dataforge.ops.schemas import asset
 from dataforge.record import Record, Turn
 from dataforge.train.decoding import Sampling, decode, prompt_ids, stop_ids
 from dataforge.train.generate import without_answer
@@ -140,3 +142,13 @@ def test_settings_that_make_no_sense_are_refused(places):
 
 def test_the_runtime_of_these_tests_is_a_cpu_in_float32():
     assert CPU.device.type == "cpu" and CPU.dtype == torch.float32
+
+
+def test_the_manifest_of_answers_is_one_of_ours(places, tmp_path):
+    out = tmp_path / "answers.jsonl"
+    result = dataforge.generate([places.chat], str(out), model=places.model, max_new_tokens=2, limit=2, quiet=True)
+    manifest = json.loads((tmp_path / "answers.jsonl.forge" / "manifest.json").read_text(encoding="utf-8"))
+    schema = json.loads(asset("schemas", "manifest.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(manifest, schema)
+    assert manifest["outputs"][0]["rows"] == 2 and manifest["inputs"][0]["hash"].startswith("xxh3-128:")
+    assert any(line.strip().startswith("model: ") for line in result.lines)
