@@ -94,10 +94,10 @@ class Series:
         return f"{min(self.values):,.{digits}f}-{max(self.values):,.{digits}f}"
 
 
-def interleave(contestants: dict[str, Callable[[], float]], runs: int) -> dict[str, Series]:
-    """Run all contestants in turn, once to warm up and `runs` times for the record."""
+def interleave(contestants: dict[str, Callable[[], float]], runs: int, *, warm_up: bool = True) -> dict[str, Series]:
+    """Run all contestants in turn, once to warm up (unless told not to) and `runs` times for the record."""
     series = {name: Series(name) for name in contestants}
-    for number in range(runs + 1):
+    for number in range(0 if warm_up else 1, runs + 1):
         for name, run in contestants.items():
             value = run()
             if number:

@@ -37,6 +37,7 @@ class Setting:
     optional: bool = False
     flags: tuple[str, ...] = ()
     path: bool = False
+    also: tuple[type, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -81,16 +82,16 @@ def flag_name(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _kind(hint: Any) -> tuple[type, bool, bool]:
-    """(element type, many, optional) of a field's type hint."""
-    optional = False
+def _kind(hint: Any) -> tuple[type, bool, bool, tuple[type, ...]]:
+    """(element type, many, optional, further types) of a field's type hint; of `str | int` the first is the kind."""
+    optional, also = False, ()
     if isinstance(hint, types.UnionType):
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         optional = len(members) < len(typing.get_args(hint))
-        hint = members[0]
+        hint, also = members[0], tuple(members[1:])
     if typing.get_origin(hint) is tuple:
-        return typing.get_args(hint)[0], True, optional
-    return hint, False, optional
+        return typing.get_args(hint)[0], True, optional, also
+    return hint, False, optional, also
 
 
 def settings(config: type) -> tuple[Setting, ...]:
@@ -104,9 +105,9 @@ def _settings(config: Hashable) -> tuple[Setting, ...]:
     found = []
     own = vars(config).get("__annotations__", {})
     for field in sorted(dataclasses.fields(cast(Any, config)), key=lambda field: field.name not in own):
-        kind, many, optional = _kind(hints[field.name])
+        kind, many, optional, also = _kind(hints[field.name])
         found.append(
-            Setting(name=field.name, kind=kind, default=field.default, many=many, optional=optional, **field.metadata)
+            Setting(field.name, kind, field.default, many=many, optional=optional, also=also, **field.metadata)
         )
     return tuple(found)
 
@@ -152,8 +153,8 @@ def check(config: Any) -> None:
 
 
 def _type_fault(setting: Setting, value: Any) -> str | None:
-    wanted: tuple[type, ...] = (int, float) if setting.kind is float else (setting.kind,)
-    if isinstance(value, bool) and setting.kind is not bool:
+    wanted: tuple[type, ...] = (int, float) if setting.kind is float else (setting.kind, *setting.also)
+    if isinstance(value, bool) and bool not in wanted:
         return f"{value} is not {_article(setting.kind)}"
     if not isinstance(value, wanted):
         return f"{shorten(value)!r} is not {_article(setting.kind)}"

@@ -113,6 +113,7 @@ class Result:
     counts: rows by fate. report: everything that is in report.json. output: path written, or None.
     lines: the summary for people, one sentence a line. problems: one-line descriptions of faulty rows with their
     places (the first ten; `counts.errors` has the number of all). data: what inspect, eval and others say as a value.
+    decision: of commands that compare rows, an object to ask why and to decide again (`ops/duplicates/decision.py`).
     """
 
     command: str
@@ -122,6 +123,7 @@ class Result:
     lines: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     data: Any = None
+    decision: Any = None
 
     @property
     def ok(self) -> bool:

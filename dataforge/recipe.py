@@ -236,7 +236,7 @@ def content_hash(path: str) -> str:
     digest = xxh3_128()
     if os.path.isdir(path):
         for place, folders, files in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.endswith(".forge"))
+            folders[:] = sorted(name for name in folders if not name.endswith((".forge", ".scores")))
             for name in sorted(files):
                 digest.update(name.encode())
                 digest.update(content_hash(os.path.join(place, name)).encode())

@@ -19,6 +19,7 @@ __all__ = [
     "COMMANDS",
     "DIALECTS",
     "EXPORTERS",
+    "SCORERS",
     "TARGETS",
     "TASKS",
     "Dialect",
@@ -26,6 +27,7 @@ __all__ = [
     "load_dialect",
     "load_exporter",
     "load_operation",
+    "load_scorer",
     "load_task",
 ]
 
@@ -56,7 +58,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("dataforge.ops.inspect", "Show what is in the data: dialects, roles, languages, lengths, problems."),
     "diff": ("dataforge.ops.diff", "Show which rows two data sets have in common, and what differs."),
     "head": ("dataforge.ops.head", "Print the first rows of any file, readable."),
+    "clean": ("dataforge.ops.clean", "Repair texts: encodings, invisible characters, markup, personal data."),
     "dedup": ("dataforge.ops.dedup", "Remove duplicate rows."),
+    "decontaminate": ("dataforge.ops.decontaminate", "Remove rows that repeat benchmark or held-out items."),
+    "score": ("dataforge.ops.score", "Measure every row once: score tables beside the data."),
+    "select": ("dataforge.ops.select", "Keep the rows whose scores meet a condition, or the best of them."),
+    "filter": ("dataforge.ops.filter", "Score and select in one go, by named presets of rules."),
     "mix": ("dataforge.ops.mix", "Mix domain data with a share of general data (replay)."),
     "tokenizer train": ("dataforge.ops.tokenizer", "Train a byte-level BPE tokenizer with a chat template."),
     "shard": ("dataforge.ops.shard", "Tokenise and pack rows into Arrow shards for training."),
@@ -162,16 +169,27 @@ TARGETS: dict[str, str] = {"dpo": "trl-preference", "rm": "trl-preference", "kto
 TASKS: dict[str, str] = {
     "rows": "dataforge.ops.rows",
     "check": "dataforge.ops.check",
+    "cleaned": "dataforge.ops.cleaned",
     "compare": "dataforge.ops.compare",
-    "fingerprint": "dataforge.ops.fingerprint",
+    "contamination": "dataforge.ops.contamination",
+    "fingerprint": "dataforge.ops.duplicates.keys",
+    "signed": "dataforge.ops.duplicates.signed",
     "measure": "dataforge.ops.measure",
     "profile": "dataforge.ops.profile",
+    "scored": "dataforge.ops.scored",
     "texts": "dataforge.shards.texts",
     "tokenise": "dataforge.shards.tokenise",
     "export": "dataforge.exports.rows",
     "documents": "dataforge.exports.documents",
 }
 """What workers do with a chunk -> module with `open_task(options)`."""
+
+SCORERS: dict[str, str] = {
+    "length": "dataforge.ops.scorers.length",
+    "rules": "dataforge.ops.scorers.rules",
+    "lang": "dataforge.ops.scorers.lang",
+}
+"""Scorer -> module with `NAME HELP COLUMNS open_scorer`."""
 
 EXPORTERS: dict[str, str] = {
     "llamafactory": "dataforge.exports.llamafactory",
@@ -204,6 +222,11 @@ def load_task(name: str) -> Callable[[dict[str, Any]], Any]:
 def load_exporter(name: str) -> Any:
     """The module of an exporter (`NAME`, `STAGES`, `MEDIA`, `write`, `config`)."""
     return _module(EXPORTERS, name, "training tool")
+
+
+def load_scorer(name: str) -> Any:
+    """The module of a scorer (`NAME`, `HELP`, `COLUMNS`, `open_scorer`)."""
+    return _module(SCORERS, name, "scorer")
 
 
 def load_operation(name: str) -> Operation:

@@ -23,8 +23,8 @@ def rows(tmp_path):
 
 def test_what_the_package_offers_is_pinned():
     assert sorted(dataforge.__all__) == [
-        "convert", "dedup", "diff", "eval", "export", "generate", "head", "inspect", "list_formats", "mix", "read_records", "run",
-        "shard", "train_cpt", "train_sft", "train_tokenizer", "validate",
+        "clean", "convert", "decontaminate", "dedup", "diff", "eval", "export", "filter", "generate", "head", "inspect", "list_formats", "mix", "read_records", "run",
+        "score", "select", "shard", "train_cpt", "train_sft", "train_tokenizer", "validate",
     ]  # fmt: skip
     assert set(dataforge.__all__) <= set(dir(dataforge))
     with pytest.raises(AttributeError, match="no attribute 'konvert'"):

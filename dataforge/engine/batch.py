@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import bisect
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -31,6 +31,8 @@ from dataforge.record import Record
 __all__ = ["NO_ID", "Batch", "Note", "Result", "sniff"]
 
 NO_ID = bytes(16)
+MARKED = 1
+"""The byte of `Chunk.keep` that asks for a row."""
 SNIFFED = 200
 
 
@@ -149,8 +151,7 @@ class Batch:
         self._raw = rows
         self.n_in = len(rows)
         self.ids = [NO_ID] * len(rows)
-        if chunk.kind != "text":
-            self._find_exact(data)
+        self._data: bytes | None = data
 
     def _find_exact(self, data: bytes) -> None:
         """Note the rows whose numbers orjson might round."""
@@ -196,14 +197,21 @@ class Batch:
         """The bytes of a row, without its line end."""
         return self._raw[row].removesuffix(b"\r")
 
-    def values(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """(row, JSON object) of every readable row; the others become errors."""
+    def values(self, *, marked: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
+        """(row, JSON object) of every readable row (that `Chunk.keep` marks); unreadable ones become errors."""
+        rows: Iterable[tuple[int, bytes]] = enumerate(self._raw)
+        if marked:
+            keep = self.chunk.keep or b""
+            rows = ((index, self._raw[index]) for index in range(self.n_in) if keep[index] == MARKED)
         if self.chunk.kind == "text":
-            yield from self._texts()
+            yield from self._texts(rows)
             return
+        if self._data is not None:
+            self._find_exact(self._data)
+            self._data = None
         exact, faults = self._exact, self.chunk.faults
         loads = orjson.loads
-        for index, raw in enumerate(self._raw):
+        for index, raw in rows:
             try:
                 value = loads(raw) if index not in exact else jsontext.decode(raw)
             except orjson.JSONDecodeError:
@@ -240,8 +248,8 @@ class Batch:
         message = str(fault).replace("line 1 column", "column")
         self.error(index, "broken_json", f"broken JSON: {message}")
 
-    def _texts(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        for index in range(self.n_in):
+    def _texts(self, rows: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
+        for index, _ in rows:
             try:
                 yield index, {"text": self.raw(index).decode()}
             except UnicodeDecodeError as fault:
@@ -270,10 +278,10 @@ class Batch:
             raise RowError("missing_key", f"{module.NAME} needs the key {fault}") from None
         return record
 
-    def records(self) -> Iterator[tuple[int, Record]]:
-        """(row, Record) of every row that its dialect can read; the others become errors."""
+    def records(self, *, marked: bool = False) -> Iterator[tuple[int, Record]]:
+        """(row, Record) of every (or every marked) row that its dialect can read; the others become errors."""
         read = self.read
-        for index, value in self.values():
+        for index, value in self.values(marked=marked):
             try:
                 record = read(value)
             except RowError as fault:

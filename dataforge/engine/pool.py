@@ -26,7 +26,7 @@ from dataforge.engine.batch import Result
 from dataforge.engine.worker import Task, chunk_frames, read_frames, write_frames
 from dataforge.io.chunks import Chunk
 
-__all__ = ["run_ordered", "usable_cores"]
+__all__ = ["Crew", "run_ordered", "usable_cores"]
 
 PIPE_BYTES = 1 << 20
 WORKER_ENVIRONMENT = {
@@ -50,7 +50,7 @@ def usable_cores() -> int:
 class _Worker:
     """One worker process and its pipes."""
 
-    def __init__(self, task: str, options: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
         environment = {**os.environ, **WORKER_ENVIRONMENT, "PYTHONPATH": paths}
         more: dict[str, Any] = {"pipesize": PIPE_BYTES} if sys.platform == "linux" else {}
@@ -68,7 +68,7 @@ class _Worker:
             raise errors.DataforgeError(
                 f"cannot start a worker process: {fault.strerror}", help="use fewer workers (-j)"
             ) from None
-        self._send([orjson.dumps({"task": task, "options": options})])
+        self._order = b""
 
     def _send(self, parts: list[bytes]) -> None:
         try:
@@ -76,8 +76,11 @@ class _Worker:
         except BrokenPipeError:
             pass  # why it ended is read from its output, or from its exit status
 
-    def run(self, chunk: Chunk) -> Result:
-        self._send(chunk_frames(chunk))
+    def run(self, order: bytes, chunk: Chunk) -> Result:
+        if order != self._order:
+            self._send([b"task", order])
+            self._order = order
+        self._send([b"chunk", *chunk_frames(chunk)])
         parts = read_frames(cast(Any, self.process.stdout))
         if parts is None:
             code = self.process.wait()
@@ -111,29 +114,31 @@ def _failure(said: dict[str, Any]) -> Exception:
     return failure
 
 
-class _Pool:
-    """Threads that own one worker each, started when first needed."""
+class Crew:
+    """Threads that own one worker process each, started when first needed; they may work on one task after another."""
 
-    def __init__(self, task: str, options: dict[str, Any], workers: int) -> None:
-        self._task, self._options = task, options
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
         self._own = threading.local()
         self._all: list[_Worker] = []
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(workers)
 
-    def submit(self, chunk: Chunk) -> Future[Result]:
-        return self._threads.submit(self._work, chunk)
+    def submit(self, order: bytes, chunk: Chunk) -> Future[Result]:
+        """Have a chunk worked on. order: the task's name and options, as JSON."""
+        return self._threads.submit(self._work, order, chunk)
 
-    def _work(self, chunk: Chunk) -> Result:
+    def _work(self, order: bytes, chunk: Chunk) -> Result:
         worker = getattr(self._own, "worker", None)
         if worker is None:
-            worker = _Worker(self._task, self._options)
+            worker = _Worker()
             self._own.worker = worker
             with self._lock:
                 self._all.append(worker)
-        return cast(_Worker, worker).run(chunk)
+        return cast(_Worker, worker).run(order, chunk)
 
     def stop(self) -> None:
+        """End the processes, whatever they are doing."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             for worker in self._all:
@@ -141,41 +146,61 @@ class _Pool:
         self._threads.shutdown(wait=True)
         for worker in self._all:
             worker.stop()
+        self._all.clear()
 
 
 def run_ordered(
-    task: str, options: dict[str, Any], chunks: Iterable[Chunk], *, workers: int, small: int = 0
+    task: str,
+    options: dict[str, Any],
+    chunks: Iterable[Chunk],
+    *,
+    workers: int = 1,
+    small: int = 0,
+    crew: Crew | None = None,
 ) -> Iterator[tuple[Chunk, Result]]:
     """(chunk, result) in the order of `chunks`.
 
-    With one worker, one chunk, or no more than `small` bytes in all, everything runs in this process.
+    workers: processes to start for this task alone; a crew that is given works on, and is stopped only if the caller
+    leaves before the end. With one worker, one chunk, or no more than `small` bytes in all, this process does the work.
     """
     stream = iter(chunks)
-    first: list[Chunk] = []
-    if workers > 1:
-        size = 0
-        for chunk in stream:
-            first.append(chunk)
-            size += chunk.length
-            if len(first) > 1 and size > small:
-                break
-        else:
-            workers = 1
-    if workers == 1:
+    first = list(_enough(stream, small)) if crew is not None or workers > 1 else []
+    if len(first) < 2 or sum(chunk.length for chunk in first) <= small:
         here = Task(task, options)
         for chunk in chain(first, stream):
             yield chunk, here.run(chunk)
         return
-    pool = _Pool(task, options, workers)
-    waiting: deque[tuple[Chunk, Future[Result]]] = deque()
+    order = orjson.dumps({"task": task, "options": options})
+    own = Crew(workers) if crew is None else None
+    complete = False
     try:
-        for chunk in chain(first, stream):
-            waiting.append((chunk, pool.submit(chunk)))
-            if len(waiting) > 2 * workers:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        while waiting:
+        yield from _work(own or cast(Crew, crew), order, chain(first, stream))
+        complete = True
+    finally:
+        if own is not None:
+            own.stop()
+        elif crew is not None and not complete:
+            crew.stop()
+
+
+def _enough(stream: Iterator[Chunk], small: int) -> Iterator[Chunk]:
+    """The first chunks, until there are two of them and more than `small` bytes."""
+    size = count = 0
+    for chunk in stream:
+        yield chunk
+        size, count = size + chunk.length, count + 1
+        if count > 1 and size > small:
+            return
+
+
+def _work(crew: Crew, order: bytes, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, Result]]:
+    """Keep all workers of a crew busy, two chunks each, and give back the results in order."""
+    waiting: deque[tuple[Chunk, Future[Result]]] = deque()
+    for chunk in chunks:
+        waiting.append((chunk, crew.submit(order, chunk)))
+        if len(waiting) > 2 * crew.workers:
             done, future = waiting.popleft()
             yield done, future.result()
-    finally:
-        pool.stop()
+    while waiting:
+        done, future = waiting.popleft()
+        yield done, future.result()

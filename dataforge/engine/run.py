@@ -20,7 +20,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -32,7 +32,7 @@ from dataforge.config import RunOptions
 from dataforge.engine.batch import Note, Result, sniff
 from dataforge.engine.ledgerfile import LedgerFile, RejectsFile, Rows
 from dataforge.engine.outputs import Output, out_of_space
-from dataforge.engine.pool import run_ordered, usable_cores
+from dataforge.engine.pool import Crew, run_ordered, usable_cores
 from dataforge.engine.progress import Progress, tell
 from dataforge.errors import InputError, RowError
 from dataforge.io.chunks import CHUNK_BYTES, Chunk, Reading, open_reading, read_chunks
@@ -61,6 +61,7 @@ class Run:
     """One command at work on its inputs; see the module docstring for its course.
 
     output None writes rows to standard output, "" writes none. documents: what is one document of a .txt file.
+    ledger: columns of the command's own in the ledger, by their kinds (`engine/ledgerfile.py`).
     Raises InputError, OutputError and, under `on_error="stop"`, the RowError of the first faulty row.
     """
 
@@ -73,8 +74,10 @@ class Run:
         *,
         container: str | None = None,
         documents: str = "line",
+        ledger: Mapping[str, str] | None = None,
     ) -> None:
         self.command = command
+        self._columns = ledger
         self.options = options
         self.sources = find_sources(inputs, documents=documents)
         self._places = [source.place for source in self.sources]
@@ -85,10 +88,12 @@ class Run:
         self.problems: list[str] = []
         self.input_rows = [0] * len(self.sources)
         self._entries: list[dict[str, Any]] = []
+        self._readings: list[Reading] = []
         self._remarks: list[str] = []
         self._ledger: LedgerFile | None = None
         self._rejects: RejectsFile | None = None
         self._spooled: list[str] = []
+        self._crew: Crew | None = None
         self._began = time.perf_counter()
 
     def __enter__(self) -> Run:
@@ -101,7 +106,9 @@ class Run:
             partial = self.output.partial
             if partial is not None:
                 self._rejects = RejectsFile(partial / "rejects.jsonl")
-                self._ledger = LedgerFile(partial / "ledger.parquet", [source.name for source in self.sources])
+                self._ledger = LedgerFile(
+                    partial / "ledger.parquet", [source.name for source in self.sources], self._columns
+                )
         except BaseException:
             self.__exit__(*sys.exc_info())
             raise
@@ -148,10 +155,10 @@ class Run:
 
     def parts(self, task: str, task_options: dict[str, Any], *, keep: Any = None) -> Iterator[Part]:
         """Run a task over all chunks, in order. `keep(part number) -> bytes` hands each chunk an earlier decision."""
-        readings: list[Reading] = []
+        readings = self._readings = []
         firsts = [0] * len(self.sources)
-        # With a limit, the next chunk may be read only when the rows of this one are known.
-        workers = 1 if self.options.limit is not None else self.workers
+        if self._crew is None and self.workers > 1 and self.options.limit is None:
+            self._crew = Crew(self.workers)  # with a limit, the next chunk is read when the rows of this one are known
         self._seen = 0
         chunks = self._chunks(readings)
         if keep is not None:
@@ -161,7 +168,7 @@ class Run:
         total = sum(os.path.getsize(s.path) for s in self.sources) if all(map(is_file, self.sources)) else None
         try:
             with Progress(self.command, total, quiet=self.options.quiet) as bar:
-                for chunk, result in run_ordered(task, task_options, chunks, workers=workers, small=small):
+                for chunk, result in run_ordered(task, task_options, chunks, crew=self._crew, small=small):
                     self._seen = n = result.n_in
                     given = result.lines
                     lines = np.arange(chunk.line, chunk.line + n) if given is None else np.array(given)
@@ -193,6 +200,16 @@ class Run:
             places = ", ".join(self._places[:3]) + more
             raise InputError("holds no rows", place=places, help="is it the right file?")
 
+    def entry(self, source: int) -> dict[str, Any]:
+        """Name, bytes and hash of a source that this pass has read to its end (rows of a later one have come)."""
+        reading = self._readings[source]
+        return {"name": self.sources[source].name, "bytes": reading.bytes, "hash": reading.hash}
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """Name, bytes, hash and rows of each source, once all of it has been read."""
+        return self._entries
+
     def _faults(self, chunk: Chunk, notes: list[Note]) -> None:
         """Show faulty rows; under `on_error="stop"` the first one ends the run."""
         source = self._places[chunk.source]
@@ -205,6 +222,10 @@ class Run:
                 raise fault
             if len(self.problems) < SHOWN:
                 self.problems.append(f"{fault}\n  help: {fault.help}" if fault.help else str(fault))
+
+    def name_sources(self, names: Sequence[str]) -> int:
+        """Names of keepers that are in no input, for the ledger; the number of the first of them."""
+        return self._ledger.name_sources(names) if self._ledger is not None else len(self.sources)
 
     def settle(self, part: Part) -> None:
         """Count the rows of a part and write their ledger rows and rejects."""
@@ -301,6 +322,8 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._crew is not None:
+            self._crew.stop()
         for path in self._spooled:
             if os.path.exists(path):
                 os.unlink(path)

@@ -1,8 +1,8 @@
 """A worker process: reads chunk frames from its standard input, answers with result frames.
 
-Started as `python -m dataforge.engine.worker`; the first frame names the task and its options. A frame is a count of
-parts, their lengths, and the parts (little-endian unsigned 64-bit). It ends when its input ends, so it never outlives
-its parent.
+Started as `python -m dataforge.engine.worker`. A frame is a count of parts, their lengths, and the parts (little-endian
+unsigned 64-bit); its first part is `task` (name and options follow, for the chunks after it) or `chunk`. It ends when
+its input ends, so it never outlives its parent.
 """
 
 from __future__ import annotations
@@ -105,14 +105,14 @@ def main() -> None:
 
 def _serve(source: BinaryIO, sink: BinaryIO) -> None:
     """Answer chunks with results; an exception is the last answer."""
-    first = read_frames(source)
-    if first is None:
-        return
-    order = orjson.loads(first[0])
+    task: Task | None = None
     try:
-        task = Task(order["task"], order["options"])
         while (parts := read_frames(source)) is not None:
-            write_frames(sink, [b"ok", *task.run(_chunk(parts)).frames()])
+            if parts[0] == b"task":
+                order = orjson.loads(parts[1])
+                task = Task(order["task"], order["options"])
+            elif task is not None:
+                write_frames(sink, [b"ok", *task.run(_chunk(parts[1:])).frames()])
     except BrokenPipeError:
         raise
     except DataforgeError as fault:

@@ -1,11 +1,18 @@
-"""`dedup`: one row of each group of equal rows stays, the first.
+"""`dedup`: of each group of equal or nearly equal rows one stays.
 
-Score: a 16-byte key for every row (in worker processes). Decide: the first row of each key, by NumPy. Apply: a second
-pass copies the rows that stay, as they stand. The ledger names the keeper of every dropped row. Two rows of different
-dialects are equal if they hold the same conversation.
+    --method exact    rows of the same normalised text (or the same prompt, or answer) are duplicates
+    --method minhash  so are rows whose shingle sets have a Jaccard similarity of at least --threshold
 
-Cost: 32 bytes of memory a row; two passes over the input.
-CLI: `dataforge dedup chat.jsonl -o unique.jsonl`
+Score: a key, and for minhash a signature, of every row (in worker processes). Decide: `duplicates/decision.py`. Apply:
+a last pass copies the rows that stay, as they stand. The ledger names the keeper of every dropped row, with the
+estimated and the exact similarity. The result's `decision` can be asked. Two rows of different dialects are equal if
+they hold the same conversation. Of equally good rows the earlier stays, so inputs are given in the order of priority.
+
+--save-scores writes the signatures beside each input (`IN.scores/minhash/`), and --from-scores decides again from them.
+--index compares with all rows that went into the index before, and adds those that stay (`duplicates/index.py`).
+
+Cost: two or three passes over the input; 150 bytes of memory a row for exact, 300 for minhash.
+CLI: `dataforge dedup chat.jsonl -o unique.jsonl --method minhash --threshold 0.8`
 Python: `dataforge.dedup("chat.jsonl", output="unique.jsonl").counts.dropped`
 """
 
@@ -22,32 +29,61 @@ from dataforge.engine.plan import plan_result
 from dataforge.engine.run import Part, Run
 from dataforge.errors import UsageError
 from dataforge.ledger import DROPPED, KEPT, Result
-from dataforge.ops.fingerprint import FIELDS, NORMALISE
+from dataforge.ops.duplicates.decision import EXACT, NEAR, Decision, Table, decide, find_candidates, representatives
+from dataforge.ops.duplicates.keys import FIELDS, NORMALISE
 from dataforge.ops.rows import DROP, FAULTY, STAY, TABLES
 from dataforge.registry import Operation
 
-__all__ = ["OPERATION", "DedupConfig", "dedup", "first_of_each", "refuse_tables"]
+__all__ = ["KEY", "OPERATION", "DedupConfig", "dedup", "first_of_each", "refuse_tables"]
 
-RULE = "duplicate:exact"
 KEY = np.dtype([("a", "<u8"), ("b", "<u8")])
+LEDGER = {"cluster": "int64", "estimate": "float32", "similarity": "float32"}
+"""Columns of the ledger: the row number (over all inputs) of the keeper, for all rows of its cluster; how alike."""
 
 
 @dataclass(frozen=True)
 class DedupConfig:
     """Settings of dedup."""
 
-    method: str = option("exact", help="what counts as a duplicate", choices=("exact",))
+    method: str = option("exact", help="what counts as a duplicate", choices=("exact", "minhash"))
+    threshold: float = option(
+        0.8, help="Jaccard similarity from which rows are duplicates (minhash)", minimum=0.05, maximum=1
+    )
     fields: str = option(
         "all", help="what is compared: the whole row, what comes before the last answer, or it", choices=FIELDS
     )
     normalise: str = option(
         "spaces",
-        help="before comparing: nothing; white space and Unicode composition made equal; letters and digits only",
+        help="before comparing keys: nothing; white space and Unicode composition made equal; letters and digits only",
         choices=NORMALISE,
     )
+    keep: str = option("first", help="which row of a group stays: first, longest, or best:COLUMN (the highest score)")
+    within: bool = option(False, help="compare rows of the same input only")
+    across: bool = option(False, help="compare rows of different inputs only")
+    permutations: int = option(128, help="length of a signature (minhash)", minimum=16, maximum=4096)
+    ngram: int = option(
+        5, help="shingle: so many words, or characters of a script without spaces", unit="terms", minimum=1, maximum=64
+    )
+    no_verify: bool = option(False, help="trust the signatures; do not compare the shingles of candidates")
+    index: str | None = option(None, help="folder of an index to compare with, and to add to", path=True)
+    save_scores: bool = option(False, help="write the signatures beside the input, for --from-scores")
+    from_scores: bool = option(False, help="use the signatures beside the input instead of making them")
 
     def __post_init__(self) -> None:
         check(self)
+        if self.within and self.across:
+            raise UsageError("--within and --across exclude each other", help="leave both out to compare all rows")
+        if self.keep not in ("first", "longest") and not self.keep.startswith("best:"):
+            raise UsageError(f"--keep: {self.keep!r} is not first, longest or best:COLUMN", help="e.g. best:n_chars")
+        if self.method == "exact":
+            for name in ("no_verify", "index", "save_scores", "from_scores"):
+                if getattr(self, name):
+                    raise UsageError(f"--{name.replace('_', '-')} needs --method minhash")
+
+    @property
+    def scope(self) -> str:
+        """Which rows are compared (`decision.SCOPES`)."""
+        return "within" if self.within else "across" if self.across else "all"
 
 
 def first_of_each(keys: NDArray[Any]) -> NDArray[np.int64]:
@@ -57,28 +93,87 @@ def first_of_each(keys: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def dedup(inputs: tuple[str, ...], output: str | None, config: DedupConfig, options: RunOptions) -> Result:
-    """Drop every row whose key an earlier row has; faulty rows are errors, as in every command."""
-    run = Run("dedup", inputs, output, options)
+    """Drop duplicates; faulty rows are errors, as in every command. The result's `decision` can be asked."""
+    run = Run("dedup", inputs, output, options, ledger=LEDGER)
     refuse_tables(run)
     if options.dry_run:
         return plan_result(run, "drop duplicate rows")
     with run:
         run.spool()
-        parts = list(run.parts("fingerprint", {"fields": config.fields, "normalise": config.normalise}))
-        starts = np.cumsum([0, *(len(part.rows) for part in parts)])
-        keeper = _decide(parts)
-        keep = [
-            _mark(part, keeper[start:], int(start), parts, starts) for part, start in zip(parts, starts, strict=False)
-        ]
-        rows_out = 0
-        for number, done in enumerate(run.parts("rows", {"encode": "jsonl"}, keep=lambda n: keep[n])):
-            run.output.write(done.result.out)
-            rows_out += done.result.stats["written"]
-            if options.keep_dropped:
-                notes = [*parts[number].result.notes, *(replace(note, rule=RULE) for note in done.result.notes)]
-                parts[number].result.notes = sorted(notes, key=lambda note: note.row)
-            run.settle(parts[number])
-        return run.finish(config, rows_out=rows_out)
+        if config.method == "minhash":
+            from dataforge.ops.duplicates.search import Near
+
+            with Near(run, config) as near:
+                parts, decision = near.decide()
+                return _apply(run, config, parts, decision, near)
+        parts = [emptied(part) for part in run.parts("fingerprint", fingerprint_options(config))]
+        table = table_of(run, parts, config)
+        home = representatives(table, config.scope)
+        candidates = find_candidates(table, home, config.scope)
+        decision = decide(table, home, candidates, 1.0, scope=config.scope, verify=True)
+        return _apply(run, config, parts, decision, None)
+
+
+def fingerprint_options(config: DedupConfig) -> dict[str, Any]:
+    """The options of the task that makes keys."""
+    return {"fields": config.fields, "normalise": config.normalise, "chars": config.keep == "longest"}
+
+
+def emptied(part: Part) -> Part:
+    """The part without its rows: of tables and packed files a chunk holds them itself."""
+    part.chunk.data = None
+    return part
+
+
+def table_of(run: Run, parts: list[Part], config: DedupConfig, bands: int = 0) -> Table:
+    """The columns of all rows; the payloads of the parts are taken from them."""
+    from dataforge.ops.duplicates.keeping import rank
+
+    def column(name: str, dtype: Any) -> NDArray[Any]:
+        return np.frombuffer(b"".join(part.result.payload.pop(name, b"") for part in parts), dtype)
+
+    keys, n = column("keys", KEY), sum(len(part.rows) for part in parts)
+    source = np.repeat(np.array([p.rows.source for p in parts], np.int32), [len(p.rows) for p in parts])
+    ordinal = [np.arange(part.rows.first, part.rows.first + len(part.rows)) for part in parts]
+    sound = [part.rows.fates == KEPT for part in parts]
+    shingles = column("shingles", np.int64) if bands else np.zeros(n, np.int64)
+    return Table(
+        keys=keys,
+        bands=column("bands", np.uint64).reshape(n, bands),
+        source=source,
+        ordinal=np.concatenate(ordinal) if parts else np.zeros(0, np.int64),
+        sound=np.concatenate(sound) if parts else np.zeros(0, bool),
+        worded=shingles > 0,
+        order=rank(config.keep, run.sources, source, column("chars", np.int64)),
+        names=[source.name for source in run.sources],
+    )
+
+
+def _apply(run: Run, config: DedupConfig, parts: list[Part], decision: Decision, near: Any) -> Result:
+    """Write the rows that stay, and say in the ledger what became of the others."""
+    starts = np.cumsum([0, *(len(part.rows) for part in parts)])
+    exact = decision.exact
+    keep = [_mark(part, decision, exact, int(start), run) for part, start in zip(parts, starts, strict=False)]
+    task = {"encode": "jsonl", "drops": run.options.keep_dropped}
+    rows_out = 0
+    for number, done in enumerate(run.parts("rows", task, keep=lambda n: keep[n])):
+        run.output.write(done.result.out)
+        rows_out += done.result.stats["written"]
+        rows = parts[number].rows
+        if run.options.keep_dropped:
+            dropped = [replace(note, rule=rows.rules[rows.rule_of[note.row]]) for note in done.result.notes]
+            notes = [*parts[number].result.notes, *dropped]
+            parts[number].result.notes = sorted(notes, key=lambda note: note.row)
+        run.settle(parts[number])
+    if near is None:
+        result = run.finish(config, rows_out=rows_out)
+    else:
+        near.prepare(decision)
+        result = run.finish(config, rows_out=rows_out, extra={"minhash": near.about(decision)})
+        near.commit()
+        result.lines += near.lines(decision)
+    result.decision = decision
+    return result
 
 
 def refuse_tables(run: Run) -> None:
@@ -90,29 +185,24 @@ def refuse_tables(run: Run) -> None:
         )
 
 
-def _decide(parts: list[Part]) -> NDArray[np.int64]:
-    """The keeper of every row, as an index over all rows; faulty rows keep themselves."""
-    keys = np.frombuffer(b"".join(part.result.payload.pop("keys") for part in parts), dtype=KEY)
-    keeper = first_of_each(keys) if len(keys) else np.zeros(0, np.int64)
-    faulty = np.concatenate([part.rows.fates != 0 for part in parts]) if parts else np.zeros(0, bool)
-    return np.where(faulty, np.arange(len(keys)), keeper)
-
-
-def _mark(part: Part, keeper: NDArray[np.int64], start: int, parts: list[Part], starts: NDArray[np.int64]) -> bytes:
+def _mark(part: Part, decision: Decision, exact: NDArray[np.bool_], start: int, run: Run) -> bytes:
     """Write the decision into the part's ledger rows; one byte a row for the pass that copies."""
-    n = len(part.rows)
-    keeper = keeper[:n]
-    dropped = keeper != np.arange(start, start + n)
+    rows, table = part.rows, decision.table
+    span = slice(start, start + len(rows))
+    keeper = decision.keeper[span]
+    dropped = keeper >= 0
     if dropped.any():
-        part.rows.mark(dropped, DROPPED, RULE)
-        home = np.searchsorted(starts, keeper[dropped], side="right") - 1
-        sources = np.array([p.rows.source for p in parts], np.int32)
-        firsts = np.array([p.rows.first for p in parts], np.int64)
-        part.rows.keeper_source = np.full(n, -1, np.int32)
-        part.rows.keeper_ordinal = np.full(n, -1, np.int64)
-        part.rows.keeper_source[dropped] = sources[home]
-        part.rows.keeper_ordinal[dropped] = keeper[dropped] - starts[home] + firsts[home]
-    return np.select([part.rows.fates == KEPT, dropped], [STAY, DROP], FAULTY).astype(np.uint8).tobytes()
+        for rule, which in ((EXACT, exact[span]), (NEAR, dropped & ~exact[span])):
+            if which.any():
+                rows.mark(which, DROPPED, rule)
+        rows.keeper_source = np.full(len(rows), -1, np.int32)
+        rows.keeper_ordinal = np.full(len(rows), -1, np.int64)
+        rows.keeper_source[dropped] = table.source[keeper[dropped]]
+        rows.keeper_ordinal[dropped] = table.ordinal[keeper[dropped]]
+        rows.extra["estimate"] = decision.estimate[span]
+        rows.extra["similarity"] = decision.similarity[span]
+    rows.extra["cluster"] = decision.cluster[span]
+    return np.select([rows.fates == KEPT, dropped], [STAY, DROP], FAULTY).astype(np.uint8).tobytes()
 
 
 OPERATION = Operation(

@@ -1,8 +1,9 @@
 """The worker task that writes rows: read, fused row steps, one encode.
 
 Options: `to` (dialect, or None to copy rows as they are), `encode` (the container written), `columns` (of TABLES),
-and those of `dataforge.ops.way`. A row that is only copied is not decoded again where the input is lines of JSON and so
-is the output. Stats: `written`, the rows encoded, which the run compares with the fates (conservation); `dialect:NAME`.
+`drops` (False: dropped rows are not sent back), and those of `dataforge.ops.way`. A row that is only copied is not
+decoded again where the input is lines of JSON and so is the output. Stats: `written`, the rows encoded, which the run
+compares with the fates (conservation); `dialect:NAME`.
 
 CLI: `dataforge convert in.jsonl --to sharegpt`
 """
@@ -35,6 +36,7 @@ DROP, STAY, FAULTY = range(3)
 TABLES = ("csv", "tsv", "xlsx")
 """Containers whose rows are cells under a header, all of them texts."""
 PLAIN = Spelling()
+NO_CELL = "a .jsonl or .parquet output carries it; --on-error reject puts such rows into rejects.jsonl"
 NO_PLACE = "--keep-layout carries it in the row's _layout; --on-error reject puts such rows into rejects.jsonl"
 Encoder = Callable[[dict[str, Any]], bytes]
 
@@ -43,7 +45,8 @@ def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     """The task for these options."""
     encode = _encoder(options.get("encode", "jsonl"), options.get("columns"))
     if options.get("to") is None:
-        return lambda batch: _copy(batch, encode, options.get("encode", "jsonl"))
+        container, drops = options.get("encode", "jsonl"), options.get("drops", True)
+        return lambda batch: _copy(batch, encode, container, drops)
     way = Way.of(options)
     return lambda batch: _convert(batch, way, encode)
 
@@ -59,7 +62,10 @@ def _convert(batch: Batch, way: Way, encode: Encoder) -> None:
         try:
             if straight is not None and KEY not in value:
                 module = fixed or find(value, prefer)
-                record = module.read(value, spelling)
+                try:
+                    record = module.read(value, spelling)
+                except KeyError as fault:
+                    raise RowError("missing_key", f"{module.NAME} needs the key {fault}") from None
                 ids[index] = record_id(record)
                 out.append(encode(straight(record, spelling)))
                 name = module.NAME
@@ -73,18 +79,17 @@ def _convert(batch: Batch, way: Way, encode: Encoder) -> None:
         except Drop as drop:
             batch.drop(index, str(drop))
         except RowError as fault:
-            if isinstance(fault, NotRepresentable) and way.bare:
-                fault.help = NO_PLACE
+            if isinstance(fault, NotRepresentable):
+                kept_by_layout = way.bare and fault.rule == f"not_representable:{way.to}"
+                fault.help = fault.help or (NO_PLACE if kept_by_layout else NO_CELL)
             batch.fault(index, fault)
-        except KeyError as fault:
-            batch.error(index, "missing_key", f"{module.NAME} needs the key {fault}")
         except RecursionError:
             batch.fault(index, too_deep())
     batch.stats.update({"dialect:" + name: count for name, count in seen.items()})
     batch.stats["written"] = len(out)
 
 
-def _copy(batch: Batch, encode: Encoder, container: str) -> None:
+def _copy(batch: Batch, encode: Encoder, container: str, drops: bool) -> None:
     """The rows that an earlier decision keeps (`keep`: 1 stay, 0 dropped, 2 faulty), as they are."""
     keep = batch.chunk.keep
     out = batch.out
@@ -102,7 +107,7 @@ def _copy(batch: Batch, encode: Encoder, container: str) -> None:
     batch.stats["written"] = len(out)
     if keep is not None:
         batch.notes.clear()  # what is faulty was said when the decision was made
-        for index in (row for row in range(batch.n_in) if keep[row] == DROP):
+        for index in (row for row in range(batch.n_in) if drops and keep[row] == DROP):
             batch.drop(index, "")
 
 

@@ -97,21 +97,17 @@ class Way:
     def _slowly(self, batch: Batch, index: int, value: dict[str, Any]) -> Turned:
         """A row that is unfolded, renamed or repaired before it is written."""
         rules: list[str] = []
-        source, home = None, self.to
+        source, stale = None, ""
         if folded.KEY in value:
             value, source, stale = folded.unfold(value)
             if stale:
                 rules.append(STALE)
-                home = stale
         if source is None:
             row = value if self.mapping is None else self.mapping.apply(value)
             source = folded.Source(batch.module(row).NAME, value, self.spelling.joiner, self.mapping)
             if self.to == SOURCE and not rules:  # a row that was of the target's dialect got no layout
                 batch.stats[BARE] += 1
-        elif self.to == SOURCE:
-            home = source.dialect
-        if self.to != SOURCE:
-            home = self.to
+        home = self.to if self.to != SOURCE else stale or source.dialect
         record, repaired = self._read(source)
         batch.ids[index] = record_id(record)
         rules += repaired

@@ -158,9 +158,9 @@ def test_a_worker_whose_parent_is_gone_ends_without_a_word(environment):
         env=environment,
     )
     process.stdout.close()
-    write_frames(process.stdin, [b'{"task": "rows", "options": {"to": "text"}}'])
+    write_frames(process.stdin, [b"task", b'{"task": "rows", "options": {"to": "text"}}'])
     for chunk in chunks(1):
-        write_frames(process.stdin, chunk_frames(chunk))
+        write_frames(process.stdin, [b"chunk", *chunk_frames(chunk)])
     process.stdin.close()
     process.stdin = None
     assert process.communicate(timeout=20)[1] == b""

@@ -16,7 +16,7 @@ from dataforge.errors import RowError, UsageError
 from dataforge.formats.detect import find
 from dataforge.formats.spelling import Spelling
 from dataforge.ops.dedup import first_of_each
-from dataforge.ops.fingerprint import FIELDS, NORMALISE
+from dataforge.ops.duplicates.keys import FIELDS, NORMALISE
 from dataforge.record import Record, ToolCall
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "samples"

@@ -2,7 +2,8 @@
 
 Options: `fields` (all, prompt, answer), `normalise` (none, spaces, words). The key is xxh3-128 of role and text of the
 chosen turns; with `all` and `none` it is the record's id. A row without the chosen turns (a document has no answer) is
-compared whole. Payload: `keys`, 16 bytes a row, zero for faulty rows.
+compared whole. Payload: `keys`, 16 bytes a row, zero for faulty rows; with the option `chars` also `chars`, the
+length of what is compared (int64).
 """
 
 from __future__ import annotations
@@ -12,21 +13,30 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from xxhash import xxh3_128_digest
 
 from dataforge.engine.batch import NO_ID, Batch
+from dataforge.ops.rowtext import row_text
 from dataforge.record import Candidate, Part, Reasoning, Record, Turn, record_id
 
-__all__ = ["FIELDS", "NORMALISE", "open_task"]
+__all__ = ["FIELDS", "NORMALISE", "cleaner", "open_task", "row_key"]
 
 FIELDS = ("all", "prompt", "answer")
 NORMALISE = ("none", "spaces", "words")
+_BLANKS = bytes.maketrans(bytes((*range(9, 14), *range(28, 32))), b" " * 9)
+"""ASCII's white space, as str.split sees it."""
 _NO_WORD = re.compile(r"[\W_]+")
 _DRAWN = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
 def _spaces(text: str) -> str:
     """NFC, every run of white space as one blank, none at the ends."""
+    if text.isascii():  # the same, three times as fast
+        plain = text.encode().translate(_BLANKS)
+        while b"  " in plain:
+            plain = plain.replace(b"  ", b" ")
+        return plain.strip(b" ").decode()
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
@@ -46,15 +56,23 @@ def _marks(match: re.Match[str]) -> str:
     )
 
 
-def _key(record: Record, fields: str, clean: Callable[[str], str] | None) -> bytes:
-    """The key of a record. `prompt` is all up to the last assistant turn, `answer` that turn."""
+def row_key(record: Record, fields: str, clean: Callable[[str], str] | None) -> bytes:
+    """The key of a record. `prompt` is all up to the last assistant turn, `answer` that turn.
+
+    The turns of a row with candidates are its prompt, and the candidates its answer.
+    """
     turns = record.turns
     if fields != "all":
-        last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
-        chosen = turns[:last] if fields == "prompt" else turns[last : last + 1]
-        if chosen:
-            turns = chosen
-            record = Record(turns, tools=record.tools if fields == "prompt" else None)
+        if record.candidates:
+            record = (
+                Record(turns, tools=record.tools) if fields == "prompt" else Record([], candidates=record.candidates)
+            )
+        else:
+            last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
+            chosen = turns[:last] if fields == "prompt" else turns[last : last + 1]
+            if chosen:
+                record = Record(chosen, tools=record.tools if fields == "prompt" else None)
+        turns = record.turns
     if clean is None:
         return record_id(record)
     plain = record.tools is None and record.candidates is None and record.label is None
@@ -81,16 +99,26 @@ def _clean_turns(turns: list[Turn], clean: Callable[[str], str]) -> list[Turn]:
     return [Turn(turn.role, [cleaned(part) for part in turn.parts], turn.name) for turn in turns]
 
 
+def cleaner(normalise: str) -> Callable[[str], str] | None:
+    """What is done to texts before they are compared; None for nothing."""
+    return {"none": None, "spaces": _spaces, "words": _words}[normalise]
+
+
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     """The task for these options."""
     fields = options["fields"]
-    clean = {"none": None, "spaces": _spaces, "words": _words}[options["normalise"]]
+    clean = cleaner(options["normalise"])
 
     def run(batch: Batch) -> None:
         keys = [NO_ID] * batch.n_in
+        chars = np.zeros(batch.n_in, np.int64) if options.get("chars") else None
         for index, record in batch.records():
             batch.ids[index] = record_id(record)
-            keys[index] = _key(record, fields, clean)
+            keys[index] = row_key(record, fields, clean)
+            if chars is not None:
+                chars[index] = len(row_text(record, fields))
         batch.payload["keys"] = b"".join(keys)
+        if chars is not None:
+            batch.payload["chars"] = chars.tobytes()
 
     return run

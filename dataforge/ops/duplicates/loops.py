@@ -1,0 +1,134 @@
+"""The compiled loops of near-duplicate search: band keys, sorted sets, exact Jaccard, and the walk that decides.
+
+Jaccard(A, B) = |A intersect B| / |A unite B| over sets of 64-bit shingles, by merging two ascending lists.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+__all__ = ["band_loop", "jaccard", "sort_loop", "walk_loop"]
+
+ALL, WITHIN, ACROSS = range(3)
+"""Which rows are compared: any two, those of one source, those of different sources."""
+
+
+@njit(cache=True, nogil=True)
+def band_loop(signatures: Any, rows: Any, out: Any) -> None:
+    """Hash `rows` values of a signature into each band key (multiply and xor-shift, 64 bits)."""
+    for i in range(len(signatures)):
+        for band in range(out.shape[1]):
+            h = np.uint64(0x9E3779B97F4A7C15) * np.uint64(band + 1)
+            for k in range(band * rows, band * rows + rows):
+                h = (h ^ np.uint64(signatures[i, k])) * np.uint64(0xFF51AFD7ED558CCD)
+                h ^= h >> np.uint64(32)
+            out[i, band] = h
+
+
+@njit(cache=True, nogil=True)
+def sort_loop(values: Any, found: Any, offsets: Any) -> Any:
+    """Make each text's shingles an ascending set in place, moved together; the number of values left."""
+    read, write = 0, 0
+    for i in range(len(found)):
+        own = np.sort(values[read : read + found[i]])
+        read += found[i]
+        for k in range(len(own)):
+            if k == 0 or own[k] != own[k - 1]:
+                values[write] = own[k]
+                write += 1
+        offsets[i + 1] = write
+    return write
+
+
+@njit(cache=True, nogil=True)
+def jaccard(a: Any, b: Any) -> Any:
+    """Exact Jaccard similarity of two ascending sets; 1 for two empty ones."""
+    i, j, both = 0, 0, 0
+    while i < len(a) and j < len(b):
+        x, y = a[i], b[j]
+        both += x == y
+        i += x <= y
+        j += y <= x
+    union = len(a) + len(b) - both
+    return both / union if union else 1.0
+
+
+@njit(cache=True, nogil=True)
+def _agree(a: Any, b: Any) -> Any:
+    """The share of permutations in which two signatures agree."""
+    same = 0
+    for k in range(len(a)):
+        same += a[k] == b[k]
+    return same / len(a)
+
+
+@njit(cache=True, nogil=True)
+def walk_loop(  # noqa: C901
+    buckets: Any,
+    n_buckets: Any,
+    values: Any,
+    starts: Any,
+    ends: Any,
+    signatures: Any,
+    places: Any,
+    keys: Any,
+    source: Any,
+    scope: Any,
+    threshold: Any,
+    verify: Any,
+    keeper: Any,
+    estimate: Any,
+    exact: Any,
+) -> Any:
+    """Decide rows in the order given (the order of keeping); the number of pairs compared.
+
+    buckets: (rows, bands) int32, the bucket of each band, -1 where no other row is in it. The shingles of a row are
+    values[starts:ends], ascending, its signature signatures[places]. keys: equal for rows that are alike whatever their
+    shingles say. A row whose similarity with an already kept row of one of its buckets reaches the threshold gets the
+    most similar of these (of equals the earlier) as its keeper, with the estimated similarity and, if verified, the
+    exact one. A kept row has keeper -1.
+    """
+    n, bands = buckets.shape
+    head = np.full(n_buckets, -1, np.int32)
+    follow = np.full((n, bands), -1, np.int32)
+    stamp = np.full(n, -1, np.int32)
+    compared = 0
+    for row in range(n):
+        best, most = -1, -1.0
+        own = ends[row] - starts[row]
+        for band in range(bands):
+            bucket = buckets[row, band]
+            other = head[bucket] if bucket >= 0 else -1
+            while other >= 0:
+                if stamp[other] != row:
+                    stamp[other] = row
+                    apart = source[other] != source[row]
+                    if scope == ALL or (scope == WITHIN and not apart) or (scope == ACROSS and apart):
+                        there = ends[other] - starts[other]
+                        equal = keys[other] == keys[row]
+                        if equal or not verify or min(own, there) >= threshold * max(own, there):
+                            compared += 1
+                            if equal:
+                                alike = 1.0
+                            elif verify:
+                                alike = jaccard(values[starts[row] : ends[row]], values[starts[other] : ends[other]])
+                            else:
+                                alike = _agree(signatures[places[row]], signatures[places[other]])
+                            if alike > most or (alike == most and other < best):
+                                best, most = other, alike
+                other = follow[other, band]
+        if best >= 0 and most >= threshold:
+            keeper[row] = best
+            estimate[row] = _agree(signatures[places[row]], signatures[places[best]])
+            exact[row] = most if verify else np.nan
+        else:
+            keeper[row] = -1
+            for band in range(bands):
+                bucket = buckets[row, band]
+                if bucket >= 0:
+                    follow[row, band] = head[bucket]
+                    head[bucket] = row
+    return compared

@@ -1,0 +1,200 @@
+"""Signals of quality: Gopher, C4 and FineWeb over all that a row says, and what is wrong with its answer.
+
+Each is right for Chinese as for English: a word is 1.5 Han characters (`dataforge.ops.signals.repeats` says why), a
+Han character is as wide as three letters, and full-width punctuation, Chinese list items and function words count.
+Shares are of what is counted (lines of lines, characters of characters), from 0 to 1.
+
+Cost: 10 to 15 MB/s a core, less where many answers are in neither English nor Chinese; memory bounded by the row.
+CLI: `dataforge score corpus.jsonl --with rules`
+Python: `dataforge.score("corpus.jsonl", scorers="rules")`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataforge.ops.rowtext import row_text
+from dataforge.ops.scorers.column import Column
+from dataforge.record import Record
+
+__all__ = ["COLUMNS", "HELP", "NAME", "open_scorer"]
+
+NAME = "rules"
+HELP = "Gopher, C4 and FineWeb signals made right for Chinese, and what is wrong with answers"
+_DOCUMENT = {
+    "words": Column("int", "words; two thirds of one for each character of a script without spaces, rounded up"),
+    "cjk_share": Column(
+        "float", "share of the words in scripts without spaces (Chinese, Japanese, Thai); null: no word"
+    ),
+    "word_chars": Column("float", "mean length of the words of scripts with spaces, in characters; null: no such word"),
+    "letter_share": Column("float", "share of words and symbols that have a letter (0 to 1); null: there is none"),
+    "stop_words": Column(
+        "int", "distinct ones of eight common function words of one language (0 to 8); null: in a script without a list"
+    ),
+    "han_particles": Column(
+        "float",
+        "share of the Han characters that are Chinese function characters (的 了 是); null: no Han, or Japanese",
+    ),
+    "hash_ratio": Column("float", "runs of # a word"),
+    "ellipsis_ratio": Column("float", "ellipses a word"),
+    "lines": Column("int", "lines that are not blank"),
+    "bullet_share": Column("float", "share of lines that begin as an item of a list (-, •, 1., 一、, （1）, ①)"),
+    "ellipsis_share": Column("float", "share of lines that end in an ellipsis"),
+    "terminal_share": Column("float", "share of lines that end in a sentence terminal (。！？ too) or a closing quote"),
+    "short_share": Column("float", "share of lines less than 30 letters wide; a Han character is 3 wide"),
+    "newline_ratio": Column("float", "line ends between lines that are not blank, a word"),
+    "sentences": Column("int", "sentence ends"),
+    "curly": Column("int", "curly brackets"),
+    "lorem": Column("bool", 'whether "lorem ipsum" stands in it'),
+    "boilerplate_share": Column("float", "share of lines with a phrase of page furniture (privacy policy, 版权所有)"),
+    "dup_lines": Column("float", "share of lines that repeat an earlier one"),
+    "dup_line_chars": Column("float", "share of the characters of lines in those"),
+    "dup_paras": Column("float", "share of paragraphs that repeat an earlier one"),
+    "dup_para_chars": Column("float", "share of the characters of lines in those"),
+    **{
+        f"top_{n}_gram": Column("float", f"share of the characters in the {n} words in a row that cover most")
+        for n in (2, 3, 4)
+    },
+    **{
+        f"dup_{n}_grams": Column("float", f"share of the characters in {n} words in a row that stood before")
+        for n in range(5, 11)
+    },
+}
+_ANSWER = {
+    "answer_empty": Column("bool", "whether the answer says nothing"),
+    "answer_refusal": Column("bool", "whether it begins with a refusal (as `validate` has it)"),
+    "answer_as_ai": Column("bool", "whether it speaks of itself as a machine (as `validate` has it)"),
+    "answer_copies": Column("bool", "whether it says the question again, case, spaces and punctuation apart"),
+    "answer_echo": Column("float", "share of its characters in four words in a row that the question has"),
+    "answer_truncated": Column("bool", "whether it breaks off; null: it is empty or ends in a tool call"),
+    "answer_ratio": Column("float", "its characters for each character of the question; null: the question has none"),
+    "answer_repeats": Column("float", "share of its characters in five words in a row that stood before in it"),
+    "answer_loop": Column("float", "share of its words in the longest stretch that says one thing three times or more"),
+    "lang_mismatch": Column(
+        "bool", "whether it is in another language than a question that asks for none; null: one is too short to tell"
+    ),
+    "fence_open": Column("bool", "whether it opens a code fence and does not close it"),
+    "brackets_open": Column("int", "brackets that it opens and does not close"),
+}
+COLUMNS = {
+    **_DOCUMENT,
+    **{name: Column(column.kind, f"{column.help} (no answer: null)") for name, column in _ANSWER.items()},
+}
+KANA_SHARE = 0.05
+"""From this share of kana on, text in Han characters and kana is Japanese (as in `dataforge.ops.scripts`)."""
+AS_AI_MARKS = (
+    *(" an ai", " a ai", "language model", "artificial intelligence", " llm", "chatbot", "virtual assistant"),
+    *("人工智能", "语言模型", "机器人", "智能助手", "作为", "身为"),
+)
+"""One of them stands in every answer that `speaks_as_ai` finds; looking for them is much faster."""
+_SHARES = {
+    "cjk_share": ("wide_words", "all_words"),
+    "word_chars": ("word_chars", "words"),
+    "letter_share": ("lettered_terms", "all_terms"),
+    "han_particles": ("particles", "chinese"),
+    "hash_ratio": ("hashes", "all_words"),
+    "ellipsis_ratio": ("ellipses", "all_words"),
+    "bullet_share": ("bullets", "lines"),
+    "ellipsis_share": ("ellipsis_lines", "lines"),
+    "terminal_share": ("terminals", "lines"),
+    "short_share": ("short", "lines"),
+    "newline_ratio": ("line_ends", "all_words"),
+    "boilerplate_share": ("boilerplate", "lines"),
+    "dup_lines": ("repeated_lines", "lines"),
+    "dup_line_chars": ("repeated_line_chars", "line_chars"),
+    "dup_paras": ("repeated_paragraphs", "paragraphs"),
+    "dup_para_chars": ("repeated_paragraph_chars", "line_chars"),
+    **{f"top_{n}_gram": (f"top_{n}", "gram_chars") for n in (2, 3, 4)},
+    **{f"dup_{n}_grams": (f"repeated_{n}", "gram_chars") for n in range(5, 11)},
+}
+_NULL_WITHOUT = frozenset({"cjk_share", "word_chars", "letter_share", "han_particles"})
+"""Shares of nothing that are null; the others are 0, for there is nothing of the kind."""
+
+
+def open_scorer(options: dict[str, Any]) -> Callable[[list[Record]], dict[str, Sequence[Any] | NDArray[Any]]]:
+    """The function that scores the records of a chunk; there are no options."""
+    from dataforge.ops.signals.documents import total
+
+    def score(records: list[Record]) -> dict[str, Sequence[Any] | NDArray[Any]]:
+        texts = [row_text(record) for record in records]
+        return {**_of_documents(total(texts), len(records)), **_of_answers(records)}
+
+    return score
+
+
+def _of_documents(sums: dict[str, NDArray[np.float64]], n: int) -> dict[str, Sequence[Any] | NDArray[Any]]:
+    """The columns of the whole rows, from what was counted."""
+    if n == 0:
+        return {name: [] for name in _DOCUMENT}
+    sums["wide_words"] = sums["chars"] / 1.5
+    sums["all_words"] = (3 * sums["words"] + 2 * sums["chars"]) / 3
+    sums["chinese"] = np.where(sums["kana"] < KANA_SHARE * (sums["han"] + sums["kana"]), sums["han"], 0)
+    sums["lettered_terms"] = sums["lettered"] + sums["wide_words"]
+    sums["all_terms"] = sums["all_words"] + sums["symbols"]
+    sums["line_ends"] = np.maximum(sums["lines"] - 1, 0)
+    columns: dict[str, Sequence[Any] | NDArray[Any]] = {}
+    for name in _DOCUMENT:
+        if name in _SHARES:
+            part, whole = (sums[key] for key in _SHARES[name])
+            nothing = np.nan if name in _NULL_WITHOUT else 0.0
+            columns[name] = np.divide(part, whole, out=np.full(n, nothing), where=whole > 0)
+    columns["words"] = np.ceil(sums["all_words"]).astype(np.int64)
+    columns["lorem"] = sums["lorem"] > 0
+    unlisted = sums["listed"] < (sums["words"] + sums["chars"]) / 2
+    found = sums["stop_words"].astype(np.int64).tolist()
+    columns["stop_words"] = [None if no else count for no, count in zip(unlisted.tolist(), found, strict=True)]
+    for name in ("lines", "sentences", "curly"):
+        columns[name] = sums[name].astype(np.int64)
+    return columns
+
+
+def _of_answers(records: list[Record]) -> dict[str, Sequence[Any]]:
+    """The columns of the answers; null for rows that have none."""
+    from dataforge.ops.rules.answers import refuses, speaks_as_ai
+    from dataforge.ops.signals import answers as a
+
+    found = [a.sides(record) for record in records]
+    rows = [row for row, one in enumerate(found) if one is not None]
+    said = [one for one in found if one is not None]
+    texts = [one.answer for one in said]
+    values: dict[str, list[Any]] = {
+        "answer_empty": [not one.acts and not one.answer.strip() for one in said],
+        "answer_refusal": [refuses(text) is not None for text in texts],
+        "answer_as_ai": [_may_be_ai(text) and speaks_as_ai(text) is not None for text in texts],
+        "answer_truncated": [None if one.acts or not one.answer.strip() else a.is_cut(one.answer) for one in said],
+        "answer_ratio": [len(one.answer) / len(one.question) if one.question else None for one in said],
+        "fence_open": [a.fence_open(text) for text in texts],
+        "brackets_open": [a.brackets_open(text) for text in texts],
+        **_beside_questions([one.question for one in said], texts),
+    }
+    if len(rows) == len(records):
+        return {name: values[name] for name in _ANSWER}
+    columns: dict[str, Sequence[Any]] = {}
+    for name in _ANSWER:
+        column: list[Any] = [None] * len(records)
+        for row, value in zip(rows, values[name], strict=True):
+            column[row] = value
+        columns[name] = column
+    return columns
+
+
+def _may_be_ai(text: str) -> bool:
+    lower = text.lower()
+    return any(mark in lower for mark in AS_AI_MARKS)
+
+
+def _beside_questions(questions: list[str], answers: list[str]) -> dict[str, list[Any]]:
+    """Echo, repetition and languages of the answers."""
+    from dataforge.ops.signals.languages import mismatches
+    from dataforge.ops.signals.repeats import of_answers
+
+    names = ("answer_echo", "answer_copies", "answer_repeats", "answer_loop")
+    measured = of_answers(questions, answers)
+    return {
+        **{name: column.tolist() for name, column in zip(names, measured, strict=True)},
+        "lang_mismatch": mismatches(questions, answers),
+    }
