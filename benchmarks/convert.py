@@ -55,9 +55,10 @@ def main() -> None:
     script.write_text(PEER)
     out = str(work / "out.jsonl")
 
-    def ours(source: Path, workers: int) -> float:
+    def ours(source: Path, workers: int, *more: str) -> float:
         Path(out).unlink(missing_ok=True)
-        return timed(dataforge("convert", str(source), "--to", "sharegpt", "-o", out, "-f", "-q", "-j", str(workers)))
+        words = ("--to", "sharegpt", "-o", out, "-f", "-q", "-j", str(workers), *more)
+        return timed(dataforge("convert", str(source), *words))
 
     def peer(workers: int) -> float:
         shutil.rmtree(cache, ignore_errors=True)
@@ -69,6 +70,7 @@ def main() -> None:
             "dataforge -j 2": lambda: ours(lines, 2),
             "dataforge -j 1": lambda: ours(lines, 1),
             "dataforge -j 2, JSON array": lambda: ours(array, 2),
+            "dataforge -j 2 --keep-layout": lambda: ours(lines, 2, "--keep-layout"),
             "datasets, num_proc=2": lambda: peer(2),
         },
         options.runs,
@@ -82,7 +84,7 @@ def main() -> None:
         body.append([*cells, f"{count / measured.median:,.0f}", f"{ratio:.1f}x" if ratio == ratio else "-"])
     big = work / "big.jsonl"
     memory = []
-    for megabytes in (options.big_megabytes // 10, options.big_megabytes):
+    for megabytes in (options.big_megabytes // 100, options.big_megabytes // 10, options.big_megabytes):
         write_rows(big, rows, megabytes * 10**6)
         command = dataforge("convert", str(big), "--to", "sharegpt", "-o", out, "-f", "-q", "-j", "2")
         memory.append([f"{megabytes} MB", f"{peak_memory(command):.0f} MiB"])

@@ -176,7 +176,7 @@ def main() -> None:
         "precision, no verify %",
     ]
     text = [
-        f"Threshold {THRESHOLD}, 128 permutations, {b} bands of {r}, {N}-term shingles; pairs due are those of at least "
+        f"Threshold {THRESHOLD}, 128 permutations, {b} bands of {r}, {N}-term shingles; pairs due: those of at least "
         "the threshold, by Python sets of shingles. Theory is the mean of 1 - (1 - s^r)^b over the pairs of the row.",
         f"{machine('datasketch')}.",
         "",

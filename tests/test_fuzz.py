@@ -119,6 +119,9 @@ COMMANDS = [
     lambda random, source, out: dataforge.inspect(source, workers=1),
     lambda random, source, out: dataforge.head(source, rows=random.randrange(4)),
     lambda random, source, out: dataforge.dedup(source, output=out, workers=1, on_error="reject"),
+    lambda random, source, out: dataforge.clean(
+        source, output=out, workers=1, on_error="reject", also=["html", "repeats"], pii="all"
+    ),
 ]
 
 

@@ -206,7 +206,10 @@ class Batch:
         if self.chunk.kind == "text":
             yield from self._texts(rows)
             return
-        if self._data is not None:
+        if marked:  # often few rows: only these are looked at
+            rows = list(rows)
+            self._exact = frozenset(index for index, raw in rows if jsontext.may_round(raw))
+        elif self._data is not None:
             self._find_exact(self._data)
             self._data = None
         exact, faults = self._exact, self.chunk.faults

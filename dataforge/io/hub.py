@@ -82,7 +82,9 @@ def _stream(path: str) -> Any:
     """The data set, opened."""
     name = parse(path)
     import datasets
+    from huggingface_hub.utils import logging
 
+    logging.set_verbosity_error()  # it would say of each of five tries that it failed; the last is said below
     more = {key: value for key, value in (("name", name.config), ("revision", name.revision)) if value is not None}
     try:
         return datasets.load_dataset(name.repo, split=name.split, streaming=True, **more)

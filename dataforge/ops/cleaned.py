@@ -4,6 +4,7 @@ Options: `repairs` (names), `kinds`, `lines` (see `dataforge.ops.cleaning`), `ha
 keep), `from`, `diff` (changed rows to show, from each chunk). A row that no repair touches is copied as its bytes.
 Stats: `written`; `repair:NAME`, the rows that a repair changed; `found:WHAT`. Payload: `diff`, rows as JSON.
 
+A repaired row whose `_layout` no longer fits it goes out without (rule `stale_layout`, as convert has it).
 Rules of dropped rows: `empty` (it had text, and has none after the repairs), `harmful:LIST`, `language:CODE`.
 """
 
@@ -24,6 +25,7 @@ from dataforge.ops.cleaning.order import Cleaner
 from dataforge.ops.cleaning.repair import Settings
 from dataforge.ops.edit import edited, texts_of
 from dataforge.ops.rows import json_line, too_deep
+from dataforge.ops.way import STALE
 from dataforge.record import Record, record_id
 
 __all__ = ["open_task"]
@@ -101,6 +103,8 @@ class _Task:
             return True
         rule, detail = cleaner.rule, cleaner.detail
         row = edited(value, record, module, batch.spelling, new, clean)
+        if KEY in value and KEY not in row:
+            rule += "+" + STALE
         batch.out.append(json_line(row))
         batch.repaired(index, rule, detail)
         self._count(batch, rule, detail)

@@ -5,8 +5,9 @@ model answers for everything else. What is too short or too mixed to tell is `un
 (639-2 or -3 where there is none), as the model has them.
 
 A Han, kana or Hangul character counts as three letters of an alphabet, since a word has about two of the one and five
-to six of the other. If these reach half of all letters: hangul >= 30 % of them -> ko, else kana >= 5 % -> ja, else zh
-(Japanese names in kanji alone, 東京都, pass as zh: nothing in them says otherwise). Chinese dialects are zh.
+to six of the other. If these reach half of all letters (or a fifth, and the model finds one of these languages), then
+hangul >= 30 % of them -> ko, else kana >= 5 % -> ja, else zh. Japanese names in kanji alone (東京都) pass as zh, since
+nothing in them says otherwise. Chinese dialects are zh.
 Of long texts, three windows of 200 characters are looked at: the beginning, the middle and the end.
 
 Model: lid.176.ftz of fastText (A. Joulin et al., Bag of Tricks for Efficient Text Classification, 2016), 176 languages,
@@ -81,7 +82,7 @@ def detect_all(texts: Sequence[str]) -> list[Detected]:
         elif share[row] >= 0.5:
             answers.append(Detected(_cjk_language(*cjk[row].tolist()), round(float(share[row]), 4)))
         else:
-            answers.append(_by_model(window))
+            answers.append(_by_model(window, _cjk_language(*cjk[row].tolist()) if share[row] >= 0.2 else None))
     return answers
 
 
@@ -107,8 +108,8 @@ def _cjk_language(han: int, kana: int, hangul: int) -> str:
     return "ja" if kana >= KANA_SHARE * total else "zh"
 
 
-def _by_model(text: str) -> Detected:
-    """The model's answer for a text that is not Chinese, Japanese or Korean."""
+def _by_model(text: str, cjk: str | None) -> Detected:
+    """The model's answer for a text that scripts do not decide; `cjk` is the answer if it finds Chinese or its kin."""
     plain = " ".join(_NOISE.sub(" ", text).split())
     if plain.isupper():
         plain = plain.lower()
@@ -118,7 +119,9 @@ def _by_model(text: str) -> Detected:
     labels, probabilities = _model().predict(plain, k=len(CJK) + 1)
     for label, probability in zip(labels, probabilities, strict=True):
         code = label.removeprefix("__label__")
-        if code not in CJK:
+        if code in CJK and cjk is not None:
+            code = cjk
+        if code not in CJK or code == cjk:
             sure = min(round(float(probability), 4), 1.0)
             needed = next(least for most, least in SURE if letters < most)
             return Detected(code if sure >= needed else UNKNOWN, sure)

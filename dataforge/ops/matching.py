@@ -83,7 +83,7 @@ class Matcher:
         kinds = np.bincount(index.table.kind, minlength=3)
         sizes = index.sizes
         self._passes = [(sizes.gram, GRAM)] if kinds[GRAM] or kinds[SEQUENCE] else []
-        self._passes += [(sizes.shortest, ANCHOR)] if kinds[SEQUENCE] else []
+        self._passes += [(sizes.shortest, ANCHOR)] if kinds[SEQUENCE] and sizes.shortest != sizes.gram else []
         self._shingles = bool(kinds[SHINGLE]) and containment is not None
 
     def score(self, rows: list[Said]) -> Hits:

@@ -136,7 +136,8 @@ def _index(text: _Text, alone: NDArray[np.bool_], sizes: Sizes) -> Index:
     weights = text.weigh(starts, stops)
     entries = _Entries(text)
     entries.grams(grams, ends, starts[weights >= sizes.gram], stops[weights >= sizes.gram])
-    anchors = _anchors(text, sizes, frequency)
+    # Where both have one size, the anchors are the grams, and one pass over the rows finds both.
+    anchors = (grams, ends, frequency) if sizes.shortest == sizes.gram else _anchors(text, sizes)
     usable = weights >= sizes.gram
     short = np.flatnonzero((weights >= sizes.shortest) & ~usable)
     usable[short[entries.sequences(starts[short], stops[short], anchors, sizes.common)]] = True
@@ -277,12 +278,9 @@ class _Entries:
         return shingles[order], bounds
 
 
-def _anchors(text: _Text, sizes: Sizes, frequency: NDArray[np.int64]) -> _Anchors:
-    """The small grams; frequency: that of the grams, which are the same runs where both have one size."""
+def _anchors(text: _Text, sizes: Sizes) -> _Anchors:
     small, ends = windows(text.prefixes, text.bounds, text.power, sizes.shortest, ANCHOR)
-    if sizes.shortest != sizes.gram:
-        frequency = _frequency(small, ends > 0, text.owner)
-    return small, ends, frequency
+    return small, ends, _frequency(small, ends > 0, text.owner)
 
 
 def _frequency(grams: NDArray[np.uint64], valid: NDArray[np.bool_], owner: NDArray[np.int64]) -> NDArray[np.int64]:

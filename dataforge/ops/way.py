@@ -21,7 +21,7 @@ from dataforge.formats.repairs import Repairs
 from dataforge.formats.spelling import Spelling
 from dataforge.record import Record, record_id
 
-__all__ = ["BARE", "SOURCE", "Turned", "Way"]
+__all__ = ["BARE", "SOURCE", "STALE", "Turned", "Way"]
 
 SOURCE = "source"
 """The target that each row's own layout names."""

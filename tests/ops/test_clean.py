@@ -127,6 +127,16 @@ def test_a_row_that_carries_its_source_is_repaired_in_both(tmp_path):
     assert json.loads((tmp_path / "back.jsonl").read_text()) == wanted
 
 
+def test_a_repaired_row_loses_a_layout_that_no_longer_fits(tmp_path):
+    source = write(tmp_path / "qa.jsonl", [{"question": "what is the question", "answer": "this is the answer"}])
+    dataforge.convert(source, output=str(tmp_path / "a.jsonl"), to="alpaca", keep_layout=True)
+    row = json.loads((tmp_path / "a.jsonl").read_text())
+    row["output"] = "another\u200b answer"
+    _, (out,) = cleaned(tmp_path, [row])
+    assert out == {"instruction": "what is the question", "input": "", "output": "another answer"}
+    assert fates(tmp_path) == [("repaired", "zero-width+stale_layout", "")]
+
+
 def test_tool_calls_and_results_and_unknown_keys_are_left_alone(tmp_path):
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"q": "a\\u200bb  "}'}}
     row = {

@@ -320,6 +320,35 @@ def test_every_row_has_one_fate_and_dropped_rows_can_be_kept(tmp_path):
         assert out.read_bytes() == lines[1] + b"\n"
 
 
+@settings(max_examples=25, deadline=None)
+@given(dirty.FILES, st.lists(dirty.GOOD, max_size=4))
+def test_any_input_is_accounted_for(data, items):
+    if not dirty.rows_of(data) or data.strip() == b"[]":
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        place, out = Path(folder, "0.jsonl"), Path(folder, "out.jsonl")
+        place.write_bytes(data)
+        write(Path(folder, "items.jsonl"), [*items, *qa((EGGS, "x"), ("Hi", "x"), ("为什么", "x"))])
+        dataforge.decontaminate(
+            place, output=out, against=[str(Path(folder, "items.jsonl"))], on_error="reject", workers=1
+        )
+        ledger = dirty.audit(out, {"0.jsonl": data})
+        raws = [raw for _, raw in dirty.rows_of(data)]
+        kept = [raw for raw, row in zip(raws, ledger, strict=True) if row["fate"] == "kept"]
+        assert out.read_bytes() == b"".join(raw + b"\n" for raw in kept)
+
+
+def test_lone_surrogates_neither_hide_an_item_nor_break_the_evidence(tmp_path):
+    halves = EGGS.replace("five", "five \ud83d")
+    rows = qa((f"\ud83d {EGGS} \ude00", "x"), (halves, "x"), ("\ud83d", "x"))
+    (tmp_path / "rows.jsonl").write_bytes(b"".join(dirty.line_of(row, ascii=True) + b"\n" for row in rows))
+    items = write(tmp_path / "items.jsonl", qa((EGGS, "60")))
+    dataforge.decontaminate(tmp_path / "rows.jsonl", output=tmp_path / "o.jsonl", against=[str(items)])
+    ledger = dirty.ledger_of(tmp_path / "o.jsonl.forge")
+    assert fates(ledger) == ["exact", "ngram", ""]
+    assert "bakes a cake" in ledger[1]["detail"]
+
+
 def test_a_dry_run_writes_nothing_and_its_exit_code_says_what_it_found(tmp_path, cli):
     write(tmp_path / "rows.jsonl", qa((EGGS, "x"), ("Hi", "x")))
     write(tmp_path / "items.jsonl", qa((EGGS, "x")))
@@ -444,8 +473,8 @@ def stands_in(run, terms):
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(TERMS, min_size=1, max_size=5), st.data())
-def test_coverage_and_exactness_agree_with_lists_of_words(items, data):
+@given(st.lists(TERMS, min_size=1, max_size=5), st.sampled_from([6, 8]), st.data())
+def test_coverage_and_exactness_agree_with_lists_of_words(items, size, data):
     cut = st.sampled_from(items).flatmap(
         lambda item: st.tuples(st.integers(0, len(item)), st.integers(0, len(item))).map(
             lambda ends: item[min(ends) : max(ends)]
@@ -453,14 +482,14 @@ def test_coverage_and_exactness_agree_with_lists_of_words(items, data):
     )
     row = sum(data.draw(st.lists(st.one_of(TERMS, cut), min_size=1, max_size=4)), [])
     items = [list(item) for item in dict.fromkeys(map(tuple, items))]
-    index, part_of = build([" ".join(item) for item in items], np.ones(len(items), bool), Sizes(8, 6, 4, 1000))
+    index, part_of = build([" ".join(item) for item in items], np.ones(len(items), bool), Sizes(size, 6, 4, 1000))
     with tempfile.TemporaryDirectory() as folder:
         index.save(folder)
         hits = Matcher(Index.load(folder), None).score([Said([" ".join(row)], [0], 1)])
     known = {int(part): k for k, part in enumerate(hits.part)}
     for number, item in enumerate(items):
         covered = set()
-        for begin, end in grams(item, 8):
+        for begin, end in grams(item, size):
             if stands_in(item[begin:end], row):
                 covered |= set(range(begin, end))
         whole = stands_in(item, row) if weigh(item) >= 6 else item == row

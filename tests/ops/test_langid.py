@@ -56,6 +56,11 @@ def test_some_chinese_in_an_english_sentence_leaves_it_english():
     assert detect('Please translate "你好" into English for me').code == "en"
 
 
+def test_chinese_with_more_latin_letters_than_characters_is_chinese():
+    text = "运行 docker compose up 启动 Elasticsearch 和 Kibana 容器，然后打开 Grafana dashboard"
+    assert detect(text).code == "zh"
+
+
 def test_a_long_text_is_judged_by_its_beginning_middle_and_end():
     assert detect("The committee will meet again tomorrow morning. " * 50_000).code == "en"
     assert detect("今天天气很好，我们去公园散步。" * 50_000).code == "zh"

@@ -50,8 +50,11 @@ def test_what_an_answer_takes_from_its_question_agrees_with_the_reference(pairs)
     pairs = [*pairs, *((one, one + " " + other) for one, other in pairs)]
     echoed, same, _, _ = repeats.of_answers(*map(list, zip(*pairs, strict=True)))
     assert echoed.tolist() == pytest.approx([reference.echo(*pair) for pair in pairs])
-    tokens = [[[token[1] for token in reference.terms(text)] for text in pair] for pair in pairs]
-    assert same.tolist() == [bool(asked) and asked == said for asked, said in tokens]
+    tokens = [[reference.terms(text) for text in pair] for pair in pairs]
+    words = [[[token[1] for token in side] for side in pair] for pair in tokens]
+    assert same.tolist() == [
+        asked == said and bool(reference.grams(side, 4)) for (asked, said), (side, _) in zip(words, tokens, strict=True)
+    ]
 
 
 @settings(max_examples=30, deadline=None)

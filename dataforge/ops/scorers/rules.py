@@ -68,7 +68,7 @@ _ANSWER = {
     "answer_empty": Column("bool", "whether the answer says nothing"),
     "answer_refusal": Column("bool", "whether it begins with a refusal (as `validate` has it)"),
     "answer_as_ai": Column("bool", "whether it speaks of itself as a machine (as `validate` has it)"),
-    "answer_copies": Column("bool", "whether it says the question again, case, spaces and punctuation apart"),
+    "answer_copies": Column("bool", "whether it is the question again, and four words or more (whatever the case)"),
     "answer_echo": Column("float", "share of its characters in four words in a row that the question has"),
     "answer_truncated": Column("bool", "whether it breaks off; null: it is empty or ends in a tool call"),
     "answer_ratio": Column("float", "its characters for each character of the question; null: the question has none"),
@@ -184,7 +184,10 @@ def _of_answers(records: list[Record]) -> dict[str, Sequence[Any]]:
 
 def _may_be_ai(text: str) -> bool:
     lower = text.lower()
-    return any(mark in lower for mark in AS_AI_MARKS)
+    for mark in AS_AI_MARKS:
+        if mark in lower:
+            return True
+    return False
 
 
 def _beside_questions(questions: list[str], answers: list[str]) -> dict[str, list[Any]]:

@@ -202,16 +202,18 @@ def _echo(one: Any, other: Any, powers: Any, room: Any, table: Any, n: Any, out:
 
 
 @njit(cache=True, nogil=True)
-def _equal(one: Any, one_offsets: Any, other: Any, other_offsets: Any, out: Any) -> None:
+def _equal(one: Any, other: Any, least: Any, out: Any) -> None:
+    """Whether the terms of two texts are the same, and are `least` words or more."""
     for text in range(len(out)):
-        begin, size = one_offsets[text], one_offsets[text + 1] - one_offsets[text]
-        start = other_offsets[text]
-        same = size > 0 and other_offsets[text + 1] - start == size
-        k = 0
+        begin, start = one[3][text], other[3][text]
+        size = one[3][text + 1] - begin
+        same = other[3][text + 1] - start == size
+        k = thirds = 0
         while same and k < size:
-            same = one[begin + k] == other[start + k]
+            same = one[0][begin + k] == other[0][start + k]
+            thirds += _CHAR if one[1][begin + k] == CHAR else _WORD
             k += 1
-        out[text] = same
+        out[text] = same and thirds >= least * _WORD
 
 
 def _columns(texts: Texts) -> tuple[NDArray[Any], ...]:
@@ -254,9 +256,9 @@ def echo(questions: Texts, answers: Texts) -> NDArray[np.float64]:
 
 
 def equal(questions: Texts, answers: Texts) -> NDArray[np.bool_]:
-    """Whether an answer says its question again, term for term (case, white space and punctuation apart)."""
+    """Whether an answer of ECHO words or more says its question again (case, white space and punctuation apart)."""
     out = np.zeros(len(answers), bool)
-    _equal(questions.terms.hashes, questions.terms.offsets, answers.terms.hashes, answers.terms.offsets, out)
+    _equal(_columns(questions), _columns(answers), ECHO, out)
     return out
 
 
