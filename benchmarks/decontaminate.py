@@ -35,7 +35,7 @@ from harness import (
 from planted import DISGUISES, plant
 
 from dataforge.io.paths import find_sources
-from dataforge.ops.references import read_references
+from dataforge.ops.decontamination.references import read_references
 
 BENCHMARKS = {"gsm8k": "gsm8k__test.jsonl", "HumanEval": "humaneval__HumanEval.jsonl.gz", "CMMLU": "cmmlu_dev"}
 REAL = ("instruct", "corpus", "tools", "seeds", "chat/[fm]*", "chat/lf*")

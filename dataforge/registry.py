@@ -171,7 +171,7 @@ TASKS: dict[str, str] = {
     "check": "dataforge.ops.check",
     "cleaned": "dataforge.ops.cleaned",
     "compare": "dataforge.ops.compare",
-    "contamination": "dataforge.ops.contamination",
+    "contamination": "dataforge.ops.decontamination.task",
     "fingerprint": "dataforge.ops.duplicates.keys",
     "signed": "dataforge.ops.duplicates.signed",
     "measure": "dataforge.ops.measure",

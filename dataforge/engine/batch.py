@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -128,7 +128,7 @@ class Batch:
         self._raw: list[bytes] = []
         self._lines: list[int] = []
         self.ids: list[bytes] = []
-        self._exact: frozenset[int] = frozenset()
+        self._exact: frozenset[int] | None = None
         self._starts: list[int] = []
         self._split(chunk.read())
 
@@ -151,26 +151,29 @@ class Batch:
         self._raw = rows
         self.n_in = len(rows)
         self.ids = [NO_ID] * len(rows)
-        self._data: bytes | None = data
+        self._data = data
 
-    def _find_exact(self, data: bytes) -> None:
-        """Note the rows whose numbers orjson might round."""
-        places = jsontext.may_round(data)
-        if not places:
-            return
+    def _find_exact(self) -> frozenset[int]:
+        """The rows whose numbers orjson might round."""
+        if self._exact is None:
+            self._exact = frozenset(self._at(jsontext.may_round(self._data)))
+        return self._exact
+
+    def _at(self, places: Sequence[int]) -> Iterator[int]:
+        """The rows at places of the chunk's bytes, which ascend."""
         if self.chunk.kind != "lines":
-            self._exact = frozenset(bisect.bisect_right(self._starts, place) - 1 for place in places)
+            yield from (bisect.bisect_right(self._starts, place) - 1 for place in places)
             return
         line, seen, numbers = 0, 0, set()
         for place in places:
-            line += data.count(b"\n", seen, place)
+            line += self._data.count(b"\n", seen, place)
             seen = place
             numbers.add(line)
         if self._lines and self.chunk.lines is None:  # blank lines were left out
             first = self.chunk.line
-            self._exact = frozenset(row for row, number in enumerate(self._lines) if number - first in numbers)
+            yield from (row for row, number in enumerate(self._lines) if number - first in numbers)
         else:
-            self._exact = frozenset(numbers)
+            yield from numbers
 
     def _split_json(self, data: bytes) -> list[bytes]:
         starts, ends = scan.split_values(data, commas=self.chunk.kind == "array")
@@ -199,20 +202,11 @@ class Batch:
 
     def values(self, *, marked: bool = False) -> Iterator[tuple[int, dict[str, Any]]]:
         """(row, JSON object) of every readable row (that `Chunk.keep` marks); unreadable ones become errors."""
-        rows: Iterable[tuple[int, bytes]] = enumerate(self._raw)
-        if marked:
-            keep = self.chunk.keep or b""
-            rows = ((index, self._raw[index]) for index in range(self.n_in) if keep[index] == MARKED)
+        rows = self._marked() if marked else enumerate(self._raw)
         if self.chunk.kind == "text":
             yield from self._texts(rows)
             return
-        if marked:  # often few rows: only these are looked at
-            rows = list(rows)
-            self._exact = frozenset(index for index, raw in rows if jsontext.may_round(raw))
-        elif self._data is not None:
-            self._find_exact(self._data)
-            self._data = None
-        exact, faults = self._exact, self.chunk.faults
+        exact, faults = self._find_exact(), self.chunk.faults
         loads = orjson.loads
         for index, raw in rows:
             try:
@@ -250,6 +244,13 @@ class Batch:
             return
         message = str(fault).replace("line 1 column", "column")
         self.error(index, "broken_json", f"broken JSON: {message}")
+
+    def _marked(self) -> Iterable[tuple[int, bytes]]:
+        """The rows that `Chunk.keep` marks. They are often few, so numbers are looked at in these alone."""
+        keep = self.chunk.keep or b""
+        rows = [(index, self._raw[index]) for index in range(self.n_in) if keep[index] == MARKED]
+        self._exact = frozenset(index for index, raw in rows if jsontext.may_round(raw))
+        return rows
 
     def _texts(self, rows: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
         for index, _ in rows:

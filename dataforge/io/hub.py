@@ -11,6 +11,7 @@ Python: `open_hub("hf://org/name:train").read(1 << 20)`
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Generator
 from typing import Any, NamedTuple
@@ -82,9 +83,9 @@ def _stream(path: str) -> Any:
     """The data set, opened."""
     name = parse(path)
     import datasets
-    from huggingface_hub.utils import logging
 
-    logging.set_verbosity_error()  # it would say of each of five tries that it failed; the last is said below
+    # It would say of each of five tries that it failed; the last is said below.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     more = {key: value for key, value in (("name", name.config), ("revision", name.revision)) if value is not None}
     try:
         return datasets.load_dataset(name.repo, split=name.split, streaming=True, **more)

@@ -35,8 +35,8 @@ from dataforge.engine.run import Part, Run
 from dataforge.errors import InputError, UsageError
 from dataforge.io.paths import STDIN, Source, find_sources
 from dataforge.ledger import DROPPED, Result
+from dataforge.ops.decontamination.references import LETTERS, Item, Reference, read_references
 from dataforge.ops.dedup import refuse_tables
-from dataforge.ops.references import LETTERS, Item, Reference, read_references
 from dataforge.registry import Operation
 
 __all__ = ["OPERATION", "Contamination", "DecontaminateConfig", "decontaminate"]
@@ -217,8 +217,8 @@ class _Tally:
 
 def _prepare(references: list[Reference], config: DecontaminateConfig, folder: str) -> _Tally:
     """Make the index of all items in a folder."""
-    from dataforge.ops.contamination import Catalogue
-    from dataforge.ops.refindex import Sizes, build
+    from dataforge.ops.decontamination.index import Sizes, build
+    from dataforge.ops.decontamination.task import Catalogue
 
     texts: list[str] = []
     roles: list[int] = []

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import dataforge
 from dataforge.errors import InputError, RowError, UsageError
-from dataforge.ops import pieces
-from dataforge.ops.matching import Matcher
-from dataforge.ops.pieces import Said
-from dataforge.ops.refindex import Index, Sizes, build
+from dataforge.ops.decontamination import pieces
+from dataforge.ops.decontamination.index import Index, Sizes, build
+from dataforge.ops.decontamination.matching import Matcher
+from dataforge.ops.decontamination.pieces import Said
 
 EGGS = (
     "Mira's hens lay 23 eggs every single day. She boils five of them for breakfast and bakes a cake with seven more. "

@@ -94,6 +94,7 @@ def brackets_open(text: str) -> int:
 
 
 _TAIL = 400
+_BLANK = " \t\r\n\x0b\x0c\xa0\u3000\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _CLOSERS = " \t\r\n)]}）］｝】〕〉》」』〗”’\"'»›*_`~>"
 _ENDS = ".!?。！？…;；:：؟۔।॥။។։｡．~～"
 _OPEN_END = re.compile(
@@ -109,7 +110,7 @@ _ITEM = re.compile(
     r"|.*\s{2,}[-•*]\s"
 )
 """An item of a list, a heading, a table, a formula, markup, or an indented line."""
-_STOP = re.compile(r"[.!?](?=\s|[\"'”’)\]*_])|[。！？؟।]")
+_STOP = re.compile(r"(?<!\b[A-Z])[.!?](?=\s|[\"'”’)\]*_])|[。！？؟।]")
 _CODE = re.compile(r"[={}<>|\\/;@$^#+%]|\d\W*$|\w\(|::|->|\w\.\w+\W*$")
 SALUTATION = 60
 LEAST_LINE, LEAST_REST = 40, 20
@@ -124,7 +125,7 @@ def is_cut(text: str) -> bool:
     its own of 40 letters (16) or more, the line before it ends in a full stop, and there are several such. Lists,
     headings, tables, code, formulas, addresses, salutations, signatures and single names, numbers and titles are whole.
     """
-    tail = text[-_TAIL:].rstrip()
+    tail = text[-_TAIL:].rstrip(_BLANK)
     bare = tail.rstrip(_CLOSERS)
     if not bare or bare != tail or bare[-1] in _ENDS:
         return False

@@ -58,6 +58,7 @@ _CODE_MARKS = (
     *(" = ", "==", "+=", "=>", "->", "</", "<?", "$(", "():", "):\n"),
 )
 """What hardly stands in a text of words; such a row has no verdict."""
+_FULL_WIDTH = re.compile(r"[\u2e80-\ud7ff\uf900-\uffef]")
 _HAN, _KANA, _HANGUL = (SCRIPTS.index(name) for name in ("han", "kana", "hangul"))
 _CJK = ("zh", "ja", "ko")
 
@@ -134,9 +135,11 @@ def _is_english(text: str) -> bool:
 
 
 def _wordless(text: str, script: str) -> bool:
-    """True for code and for lists of names."""
+    """True for code, lists of names, and names and formulas in a Chinese sentence."""
     if script in _CJK:
         return False
+    if not text.isascii() and len(_FULL_WIDTH.findall(text)) > 1:
+        return True
     words = text[:OPENING].split()
     if sum(word[0].isupper() for word in words) > NAMES * len(words):
         return True

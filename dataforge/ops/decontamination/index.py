@@ -21,7 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dataforge.ops.overlap import ANCHOR, GRAM, SEQUENCE, SHINGLE, Prefixes, Table, powers, runs_of, windows
+from dataforge.ops.decontamination.loops import (
+    ANCHOR,
+    GRAM,
+    SEQUENCE,
+    SHINGLE,
+    Prefixes,
+    Table,
+    powers,
+    runs_of,
+    windows,
+)
 from dataforge.ops.terms import Terms
 
 __all__ = ["Index", "Sizes", "build"]

@@ -25,9 +25,9 @@ from dataforge.engine.batch import Batch, Note
 from dataforge.errors import RowError
 from dataforge.ledger import KEPT
 from dataforge.ops.decontaminate import METHODS, ROLES
-from dataforge.ops.matching import Hits, Matcher
-from dataforge.ops.pieces import Said
-from dataforge.ops.refindex import Index
+from dataforge.ops.decontamination.index import Index
+from dataforge.ops.decontamination.matching import Hits, Matcher
+from dataforge.ops.decontamination.pieces import Said
 from dataforge.ops.rows import json_line, too_deep
 from dataforge.ops.rowtext import turn_text
 from dataforge.record import Record, record_id

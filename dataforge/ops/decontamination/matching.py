@@ -20,9 +20,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from dataforge.ops.overlap import ANCHOR, GRAM, SEQUENCE, SHINGLE, densest, runs_of, scan, shares
-from dataforge.ops.pieces import Group, Ints, Said, groups
-from dataforge.ops.refindex import SKETCH, Index
+from dataforge.ops.decontamination.index import SKETCH, Index
+from dataforge.ops.decontamination.loops import ANCHOR, GRAM, SEQUENCE, SHINGLE, densest, runs_of, scan, shares
+from dataforge.ops.decontamination.pieces import Group, Ints, Said, groups
 from dataforge.ops.terms import pack
 
 __all__ = ["Hits", "Matcher"]

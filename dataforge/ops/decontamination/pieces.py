@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dataforge.ops.overlap import Prefixes
+from dataforge.ops.decontamination.loops import Prefixes
 from dataforge.ops.terms import Terms
 
 __all__ = ["OVERLAP", "PIECE", "Group", "Ints", "Said", "groups"]
