@@ -57,13 +57,13 @@ _ANSWERS = (
     Rule(
         "answer_refusal",
         "NOT answer_refusal",
-        "ShareGPT_Vicuna_unfiltered and WizardLM unfiltered (2023) leave them out; patterns: rule `refusal` of validate",
+        "ShareGPT_Vicuna_unfiltered and WizardLM unfiltered (2023) have none; patterns: rule `refusal` of validate",
         "refusals are learned fast; where they are right (safety and tool data), keep them: --without answer_refusal",
     ),
     Rule(
         "answer_as_ai",
         "NOT answer_as_ai",
-        "ShareGPT_Vicuna_unfiltered and WizardLM unfiltered (2023) leave them out; patterns: rule `as_an_ai` of validate",
+        "ShareGPT_Vicuna_unfiltered and WizardLM unfiltered (2023) have none; patterns: rule `as_an_ai` of validate",
         "the voice of the model that wrote the data",
     ),
     Rule(

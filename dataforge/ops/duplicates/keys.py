@@ -26,23 +26,29 @@ FIELDS = ("all", "prompt", "answer")
 NORMALISE = ("none", "spaces", "words")
 _BLANKS = bytes.maketrans(bytes((*range(9, 14), *range(28, 32))), b" " * 9)
 """ASCII's white space, as str.split sees it."""
+_WIDE = "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+"""The white space beyond ASCII."""
 _NO_WORD = re.compile(r"[\W_]+")
 _DRAWN = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 
 
-def _spaces(text: str) -> str:
-    """NFC, every run of white space as one blank, none at the ends."""
-    if text.isascii():  # the same, three times as fast
-        plain = text.encode().translate(_BLANKS)
-        while b"  " in plain:
-            plain = plain.replace(b"  ", b" ")
-        return plain.strip(b" ").decode()
-    return " ".join(unicodedata.normalize("NFC", text).split())
+def _spaces(text: str) -> bytes:
+    """NFC, every run of white space (as str.split sees it) as one blank, none at the ends; as UTF-8."""
+    if not text.isascii():
+        if not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        if any(map(text.__contains__, _WIDE)):
+            text = " ".join(text.split())
+    plain = text.encode(errors="surrogatepass").translate(_BLANKS)
+    while b"  " in plain:
+        plain = plain.replace(b"  ", b" ")
+    return plain.strip(b" ")
 
 
-def _words(text: str) -> str:
-    """Letters, their marks and digits only, NFKC (full-width forms become plain), case folded."""
-    return _NO_WORD.sub(_marks, unicodedata.normalize("NFKC", text).casefold())
+def _words(text: str) -> bytes:
+    """Letters, their marks and digits only, NFKC (full-width forms become plain), case folded; as UTF-8."""
+    plain = _NO_WORD.sub(_marks, unicodedata.normalize("NFKC", text).casefold())
+    return plain.encode(errors="surrogatepass")
 
 
 def _marks(match: re.Match[str]) -> str:
@@ -56,7 +62,7 @@ def _marks(match: re.Match[str]) -> str:
     )
 
 
-def row_key(record: Record, fields: str, clean: Callable[[str], str] | None) -> bytes:
+def row_key(record: Record, fields: str, clean: Callable[[str], bytes] | None) -> bytes:
     """The key of a record. `prompt` is all up to the last assistant turn, `answer` that turn.
 
     The turns of a row with candidates are its prompt, and the candidates its answer.
@@ -77,12 +83,11 @@ def row_key(record: Record, fields: str, clean: Callable[[str], str] | None) -> 
         return record_id(record)
     plain = record.tools is None and record.candidates is None and record.label is None
     if plain and all(turn.name is None and type(part) is str for turn in turns for part in turn.parts):
-        text = "\x1e".join(f"{turn.role}\x1f{clean(turn.text)}" for turn in turns)
-        return xxh3_128_digest(text.encode(errors="surrogatepass"))
+        return xxh3_128_digest(b"\x1e".join([turn.role.encode() + b"\x1f" + clean(turn.text) for turn in turns]))
     return record_id(_cleaned(record, clean))
 
 
-def _cleaned(record: Record, clean: Callable[[str], str]) -> Record:
+def _cleaned(record: Record, clean: Callable[[str], bytes]) -> Record:
     """A record with its texts cleaned; tool calls, results, media, tools and labels count as they stand."""
     candidates = record.candidates
     if candidates is not None:
@@ -90,16 +95,16 @@ def _cleaned(record: Record, clean: Callable[[str], str]) -> Record:
     return Record(_clean_turns(record.turns, clean), tools=record.tools, candidates=candidates, label=record.label)
 
 
-def _clean_turns(turns: list[Turn], clean: Callable[[str], str]) -> list[Turn]:
+def _clean_turns(turns: list[Turn], clean: Callable[[str], bytes]) -> list[Turn]:
     def cleaned(part: Part) -> Part:
         if isinstance(part, str):
-            return clean(part)
-        return Reasoning(clean(part.text)) if isinstance(part, Reasoning) else part
+            return clean(part).decode(errors="surrogatepass")
+        return Reasoning(clean(part.text).decode(errors="surrogatepass")) if isinstance(part, Reasoning) else part
 
     return [Turn(turn.role, [cleaned(part) for part in turn.parts], turn.name) for turn in turns]
 
 
-def cleaner(normalise: str) -> Callable[[str], str] | None:
+def cleaner(normalise: str) -> Callable[[str], bytes] | None:
     """What is done to texts before they are compared; None for nothing."""
     return {"none": None, "spaces": _spaces, "words": _words}[normalise]
 
