@@ -54,7 +54,7 @@ def answer_text(record: Record) -> str | None:
         return _join(best_candidate(record.candidates).turns)
     turns = record.turns
     last = _last_answer(turns)
-    return _join(turns[last:]) if last < len(turns) else None
+    return turn_text(turns[last]) if last < len(turns) else None
 
 
 def best_candidate(candidates: list[Candidate]) -> Candidate:

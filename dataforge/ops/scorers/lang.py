@@ -3,7 +3,7 @@
 Languages: see `dataforge.ops.langid` (an embedded model, script shares for Chinese, Japanese and Korean). Shares are of
 the letters of a text, from 0 to 1.
 
-Cost: 4 MB/s a core for short texts in spaced scripts, 50 MB/s and more for Chinese and for long texts.
+Cost: about 4 MB/s a core for short texts in spaced scripts, several times that for Chinese and for long texts.
 CLI: `dataforge score corpus.jsonl --with lang`
 Python: `dataforge.score("corpus.jsonl", scorers="lang")`
 """

@@ -90,7 +90,8 @@ BRACKETS = ("()", "[]", "{}", "（）", "［］", "【】", "《》", "「」", 
 
 def brackets_open(text: str) -> int:
     """Brackets that are opened and not closed: over all kinds, how many more of them open than close."""
-    return sum(max(0, text.count(pair[0]) - text.count(pair[1])) for pair in BRACKETS if pair[0] in text)
+    pairs = BRACKETS[:3] if text.isascii() else BRACKETS
+    return sum(max(0, text.count(pair[0]) - text.count(pair[1])) for pair in pairs if pair[0] in text)
 
 
 _TAIL = 400

@@ -1,6 +1,6 @@
 r"""All signals of whole texts, added up over their pieces.
 
-Cost: 15 to 25 MB/s a core; memory bounded whatever the length of a text (see `dataforge.ops.signals.texts`).
+Cost: 15 to 30 MB/s a core; memory bounded whatever the length of a text (see `dataforge.ops.signals.texts`).
 Python: `total(["Hello, world.\nHello, world."])["repeated_lines"]  # array([1.])`
 """
 
