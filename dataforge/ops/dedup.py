@@ -30,13 +30,12 @@ from dataforge.engine.run import Part, Run
 from dataforge.errors import UsageError
 from dataforge.ledger import DROPPED, KEPT, Result
 from dataforge.ops.duplicates.decision import EXACT, NEAR, Decision, Table, decide, find_candidates, representatives
-from dataforge.ops.duplicates.keys import FIELDS, NORMALISE
+from dataforge.ops.duplicates.keys import FIELDS, KEY, NORMALISE
 from dataforge.ops.rows import DROP, FAULTY, STAY, TABLES
 from dataforge.registry import Operation
 
 __all__ = ["KEY", "OPERATION", "DedupConfig", "dedup", "first_of_each", "refuse_tables"]
 
-KEY = np.dtype([("a", "<u8"), ("b", "<u8")])
 LEDGER = {"cluster": "int64", "estimate": "float32", "similarity": "float32"}
 """Columns of the ledger: the row number (over all inputs) of the keeper, for all rows of its cluster; how alike."""
 

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dataforge
+from dataforge.engine.worker import Task
 from dataforge.errors import InputError, OutputError, UsageError
+from dataforge.io.chunks import Chunk
 from dataforge.ops.duplicates.minhash import bands
 
 TEA = "the water for green tea should never boil because boiling water makes the leaves bitter and dull"
@@ -19,6 +21,9 @@ TEA_TOO = TEA.replace("dull", "grey")
 ZH = "泡绿茶的水不应该烧开，因为滚烫的水会让茶叶变得又苦又涩，失去原有的清香和甘甜的味道。"
 ZH_TOO = ZH.replace("味道", "滋味")
 MIXED = "请用 Python 写一个函数 count_tea_leaves 来计算 green tea 的茶叶数量 and return the total number of leaves"
+
+
+SIGNED = {"permutations": 16, "words": 2, "chars": 2, "seed": 1, "bands": 2, "band_rows": 8, "save": False}
 
 
 def write(path, rows):
@@ -314,3 +319,24 @@ def test_the_figures_say_what_was_asked_of_chance(tmp_path, cli):
     b, r = bands(0.7, 128)
     assert (report["minhash"]["bands"], report["minhash"]["rows"]) == (b, r)
     assert report["minhash"]["recall_at_threshold"] == pytest.approx(1 - (1 - 0.7**r) ** b, abs=1e-4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.text("ab 茶\t\n\x1f\x85\xa0\u2003\u2028\u202f\u205f\u3000\u200be\u0301\ud800", max_size=12),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_keys_are_the_same_whichever_loop_makes_them(texts):
+    """The signing task normalises white space in a compiled loop, the other one in Python."""
+    rows = [{"text": text} for text in texts]
+    rows.append({"messages": [{"role": "user", "content": texts[0]}, {"role": "assistant", "content": texts[-1]}]})
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    found = []
+    for name, task in (("signed", SIGNED), ("fingerprint", {"chars": True})):
+        chunk = Chunk(0, "lines", 1, len(data), data=data)
+        payload = Task(name, {"fields": "all", "normalise": "spaces", **task}).run(chunk).payload
+        found.append((payload["keys"], payload["chars"]))
+    assert found[0][0] == found[1][0]

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.errors import UsageError
+from dataforge.ops.duplicates.keys import KEY
 
 __all__ = [
     "EXACT",
@@ -225,7 +226,8 @@ def decide(
     n = len(table)
     keeper = np.full(n, NONE, np.int64)
     estimate, similarity = np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32)
-    compared = _walk(table, candidates, threshold, scope, verify, (keeper, estimate, similarity))
+    walk = (keeper, estimate, similarity)
+    compared = _walk(table, candidates, threshold, scope, verify, walk) if len(candidates.rows) else 0
     copies = home != np.arange(n)
     inherited = copies & (keeper[home] >= 0)  # a copy of a dropped row has that row's keeper, and is as similar to it
     for column in (keeper, estimate, similarity):
@@ -237,12 +239,19 @@ def decide(
     return decision
 
 
+def warm() -> None:
+    """Decide nothing, so that the loop which decides is loaded."""
+    none, bands, number = np.zeros(0, np.int64), np.zeros((0, 1), np.uint64), np.zeros(0, np.int32)
+    table = Table(np.zeros(0, KEY), bands, number, none, none > 0, none > 0, none, [])
+    candidates = Candidates(none, np.zeros((0, 2), np.int32), 0)
+    candidates.values.flags.writeable = candidates.signatures.flags.writeable = False  # as mapped ones are
+    _walk(table, candidates, 1.0, "all", True, (none, number.astype(np.float32), number.astype(np.float32)))
+
+
 def _walk(
     table: Table, candidates: Candidates, threshold: float, scope: str, verify: bool, out: tuple[NDArray[Any], ...]
 ) -> int:
     """Let the candidates be decided, into the columns keeper, estimate and similarity; the pairs compared."""
-    if len(candidates.rows) == 0:
-        return 0
     from dataforge.ops.duplicates.loops import walk_loop
 
     rows = candidates.rows

@@ -20,10 +20,12 @@ from dataforge.engine.batch import NO_ID, Batch
 from dataforge.ops.rowtext import row_text
 from dataforge.record import Candidate, Part, Reasoning, Record, Turn, record_id
 
-__all__ = ["FIELDS", "NORMALISE", "cleaner", "open_task", "row_key"]
+__all__ = ["FIELDS", "KEY", "NORMALISE", "cleaner", "is_plain", "open_task", "part_of", "plain_key", "row_key"]
 
 FIELDS = ("all", "prompt", "answer")
 NORMALISE = ("none", "spaces", "words")
+KEY = np.dtype([("a", "<u8"), ("b", "<u8")])
+"""The 16 bytes of a key as numbers."""
 _BLANKS = bytes.maketrans(bytes((*range(9, 14), *range(28, 32))), b" " * 9)
 """ASCII's white space, as str.split sees it."""
 _WIDE = "\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
@@ -62,29 +64,47 @@ def _marks(match: re.Match[str]) -> str:
     )
 
 
-def row_key(record: Record, fields: str, clean: Callable[[str], bytes] | None) -> bytes:
-    """The key of a record. `prompt` is all up to the last assistant turn, `answer` that turn.
+def part_of(record: Record, fields: str) -> Record:
+    """What is compared of a record: `prompt` is all up to the last assistant turn, `answer` that turn.
 
-    The turns of a row with candidates are its prompt, and the candidates its answer.
+    The turns of a row with candidates are its prompt, and the candidates its answer. A row without that part is
+    compared whole.
     """
     turns = record.turns
-    if fields != "all":
-        if record.candidates:
-            record = (
-                Record(turns, tools=record.tools) if fields == "prompt" else Record([], candidates=record.candidates)
-            )
-        else:
-            last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
-            chosen = turns[:last] if fields == "prompt" else turns[last : last + 1]
-            if chosen:
-                record = Record(chosen, tools=record.tools if fields == "prompt" else None)
-        turns = record.turns
+    if fields == "all":
+        return record
+    if record.candidates:
+        return Record(turns, tools=record.tools) if fields == "prompt" else Record([], candidates=record.candidates)
+    last = max((i for i, turn in enumerate(turns) if turn.role == "assistant"), default=len(turns))
+    chosen = turns[:last] if fields == "prompt" else turns[last : last + 1]
+    return Record(chosen, tools=record.tools if fields == "prompt" else None) if chosen else record
+
+
+def is_plain(record: Record) -> bool:
+    """True if the key of the record needs nothing but the roles and texts of its turns."""
+    if record.tools is not None or record.candidates is not None or record.label is not None:
+        return False
+    for turn in record.turns:
+        if turn.name is not None:
+            return False
+        for part in turn.parts:
+            if type(part) is not str:
+                return False
+    return True
+
+
+def row_key(record: Record, clean: Callable[[str], bytes] | None) -> bytes:
+    """The key of what is compared of a record."""
     if clean is None:
         return record_id(record)
-    plain = record.tools is None and record.candidates is None and record.label is None
-    if plain and all(turn.name is None and type(part) is str for turn in turns for part in turn.parts):
-        return xxh3_128_digest(b"\x1e".join([turn.role.encode() + b"\x1f" + clean(turn.text) for turn in turns]))
+    if is_plain(record):
+        return plain_key([turn.role.encode() + b"\x1f" + clean(turn.text) for turn in record.turns])
     return record_id(_cleaned(record, clean))
+
+
+def plain_key(turns: list[bytes]) -> bytes:
+    """The key of turns, each its role, 0x1f and its cleaned text."""
+    return xxh3_128_digest(b"\x1e".join(turns))
 
 
 def _cleaned(record: Record, clean: Callable[[str], bytes]) -> Record:
@@ -119,9 +139,10 @@ def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
         chars = np.zeros(batch.n_in, np.int64) if options.get("chars") else None
         for index, record in batch.records():
             batch.ids[index] = record_id(record)
-            keys[index] = row_key(record, fields, clean)
+            part = part_of(record, fields)
+            keys[index] = row_key(part, clean)
             if chars is not None:
-                chars[index] = len(row_text(record, fields))
+                chars[index] = len(row_text(part))
         batch.payload["keys"] = b"".join(keys)
         if chars is not None:
             batch.payload["chars"] = chars.tobytes()

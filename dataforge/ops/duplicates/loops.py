@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["band_loop", "jaccard", "sort_loop", "walk_loop"]
+__all__ = ["band_loop", "collapse_loop", "jaccard", "sort_loop", "walk_loop"]
 
 ALL, WITHIN, ACROSS = range(3)
 """Which rows are compared: any two, those of one source, those of different sources."""
@@ -26,6 +26,49 @@ def band_loop(signatures: Any, rows: Any, out: Any) -> None:
                 h = (h ^ np.uint64(signatures[i, k])) * np.uint64(0xFF51AFD7ED558CCD)
                 h ^= h >> np.uint64(32)
             out[i, band] = h
+
+
+@njit(cache=True, nogil=True)
+def _wide_blank(data: Any, pos: Any) -> Any:
+    """Bytes of the white space beyond ASCII (as str.split sees it) that begins here; 0 if none does."""
+    byte, last = data[pos], data[pos + 1]
+    if byte == 0xC2:  # U+0085, U+00A0
+        return 2 if last == 0x85 or last == 0xA0 else 0
+    if byte == 0xE1:  # U+1680
+        return 3 if last == 0x9A and data[pos + 2] == 0x80 else 0
+    if byte == 0xE2:  # U+2000 to U+200A, U+2028, U+2029, U+202F, U+205F
+        if last == 0x80:
+            last = data[pos + 2]
+            return 3 if last <= 0x8A or last == 0xA8 or last == 0xA9 or last == 0xAF else 0
+        return 3 if last == 0x81 and data[pos + 2] == 0x9F else 0
+    return 3 if last == 0x80 and data[pos + 2] == 0x80 else 0  # 0xE3: U+3000
+
+
+BLANKS = np.zeros(256, np.uint8)
+"""For each byte: 1 if it is white space, 2 if white space beyond ASCII may begin with it."""
+BLANKS[[*range(9, 14), *range(28, 33)]] = 1
+BLANKS[[0xC2, 0xE1, 0xE2, 0xE3]] = 2
+
+
+@njit(cache=True, nogil=True)
+def collapse_loop(data: Any, offsets: Any, out: Any, ends: Any) -> None:
+    """Write each text with every run of white space as one blank, and none at its ends, to out[offsets[i]:ends[i]]."""
+    for i in range(len(offsets) - 1):
+        begin, stop = offsets[i], offsets[i + 1]
+        pos, write, before = begin, begin, 1
+        while pos < stop:
+            byte = data[pos]
+            blank, width = int(BLANKS[byte]), 1
+            if blank == 2:
+                wide = _wide_blank(data, pos)
+                blank, width = (1, wide) if wide else (0, 1)
+            out[write] = 32 if blank else byte  # no branch: a wrong guess a word would take more time than all else
+            write += 1 - (blank & before)
+            before = blank
+            pos += width
+        if write > begin and before:
+            write -= 1
+        ends[i] = write
 
 
 @njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ Python: `with Near(run, config) as near: parts, decision = near.decide()`
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.engine.run import Part, Run
-from dataforge.ops.duplicates.decision import Candidates, Decision, Table, decide, find_candidates, representatives
+from dataforge.ops.duplicates.decision import (
+    Candidates,
+    Decision,
+    Table,
+    decide,
+    find_candidates,
+    representatives,
+    warm,
+)
 from dataforge.ops.duplicates.described import Described
 from dataforge.ops.duplicates.index import Index
 from dataforge.ops.duplicates.minhash import Scheme, bands, chance
@@ -50,9 +59,15 @@ class Near:
             self._shape = self._index.shape
         return self
 
+    def _warm(self) -> None:
+        """Load the compiled loop of the decision while the workers sign: it takes half a second."""
+        if self._run.workers > 1:
+            threading.Thread(target=warm, daemon=True).start()
+
     def decide(self) -> tuple[list[Part], Decision]:
         """The parts of the first pass, and the decision."""
         config, run = self._config, self._run
+        self._warm()
         parts = self._sign()
         from dataforge.ops.dedup import table_of
 

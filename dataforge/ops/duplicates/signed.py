@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from dataforge.engine.batch import NO_ID, Batch
-from dataforge.ops.duplicates.keys import cleaner, row_key
+from dataforge.ops.duplicates.keys import cleaner, is_plain, part_of, plain_key, row_key
 from dataforge.ops.duplicates.minhash import Scheme, band_keys
 from dataforge.ops.rowtext import row_text
-from dataforge.ops.terms import pack
-from dataforge.record import record_id
+from dataforge.ops.terms import Packed, pack
+from dataforge.record import Record, record_id
 
-__all__ = ["open_shingled", "open_task"]
+__all__ = ["open_task"]
 
 
 def _scheme(options: dict[str, Any]) -> Scheme:
@@ -31,22 +31,19 @@ def _scheme(options: dict[str, Any]) -> Scheme:
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     """The task that signs, or, with `only_marked`, the one that makes shingle sets."""
     if options.get("only_marked"):
-        return open_shingled(options)
-    scheme, fields = _scheme(options), options["fields"]
-    clean = cleaner(options["normalise"])
+        return _open_shingled(options)
+    scheme, fields, normalise = _scheme(options), options["fields"], options["normalise"]
 
     def run(batch: Batch) -> None:
-        keys = [NO_ID] * batch.n_in
-        texts = [""] * batch.n_in
+        rows = _Rows(batch.n_in, normalise)
         for index, record in batch.records():
             batch.ids[index] = record_id(record)
-            keys[index] = row_key(record, fields, clean)
-            texts[index] = row_text(record, fields)
-        packed = pack(texts)
+            rows.add(index, part_of(record, fields))
+        packed = rows.pack()
         signatures, shingles = scheme.sign(packed)
         batch.payload = {
-            "keys": b"".join(keys),
-            "chars": np.fromiter(map(len, texts), np.int64, len(texts)).tobytes(),
+            "keys": rows.keys(),
+            "chars": np.array(rows.chars, np.int64).tobytes(),
             "shingles": shingles.tobytes(),
             "bands": band_keys(signatures, options["bands"], options["band_rows"]).tobytes(),
         }
@@ -56,12 +53,71 @@ def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     return run
 
 
-def open_shingled(options: dict[str, Any]) -> Callable[[Batch], None]:
+class _Rows:
+    """The texts of a batch, encoded once for keys and signatures; each turn is ended by a newline.
+
+    Where only white space is normalised, a compiled loop does that for all turns of plain rows at once; the keys are
+    those of `keys.row_key`.
+    """
+
+    def __init__(self, count: int, normalise: str) -> None:
+        self.chars = [0] * count
+        self._clean = cleaner(normalise)
+        self._at_once = normalise == "spaces"
+        self._keys = [NO_ID] * count
+        self._pieces: list[str] = []
+        self._roles: list[bytes] = []
+        self._firsts = [0] * (count + 1)
+        self._plain: list[int] = []
+        self._added = 0
+
+    def add(self, index: int, record: Record) -> None:
+        """Take what is compared of row `index`; rows come in order, and some may be missing."""
+        pieces = self._pieces
+        self._skip(index)
+        if self._at_once and is_plain(record):
+            self._plain.append(index)
+            for turn in record.turns:
+                self._roles.append(turn.role.encode() + b"\x1f")
+                pieces.append(turn.text)
+        else:
+            self._keys[index] = row_key(record, self._clean)
+            self._roles.append(b"")
+            pieces.append(row_text(record))
+        self._added = index + 1
+        self.chars[index] = sum(map(len, pieces[self._firsts[index] :]))
+
+    def _skip(self, index: int) -> None:
+        """Let the rows from the last one added up to `index` begin where the next piece will."""
+        for row in range(self._added, index + 1):
+            self._firsts[row] = len(self._pieces)
+
+    def pack(self) -> Packed:
+        """The bytes of all rows."""
+        self._skip(len(self._firsts) - 1)
+        self._packed = pack([piece + "\n" for piece in self._pieces])
+        return Packed(self._packed.data, self._packed.offsets[self._firsts])
+
+    def keys(self) -> bytes:
+        """The keys of all rows, after `pack`."""
+        from dataforge.ops.duplicates.loops import collapse_loop
+
+        if self._plain:
+            out, ends = np.empty_like(self._packed.data), np.empty(len(self._pieces), np.int64)
+            collapse_loop(self._packed.data, self._packed.offsets, out, ends)
+            text, begins, stops = out.tobytes(), self._packed.offsets.tolist(), ends.tolist()
+            for row in self._plain:
+                turns = range(self._firsts[row], self._firsts[row + 1])
+                self._keys[row] = plain_key([self._roles[turn] + text[begins[turn] : stops[turn]] for turn in turns])
+        return b"".join(self._keys)
+
+
+def _open_shingled(options: dict[str, Any]) -> Callable[[Batch], None]:
     """The task that makes the shingle sets of marked rows."""
     scheme, fields = _scheme(options), options["fields"]
 
     def run(batch: Batch) -> None:
-        packed = pack([row_text(record, fields) for _, record in batch.records(marked=True)])
+        packed = pack([row_text(part_of(record, fields)) for _, record in batch.records(marked=True)])
         sets = scheme.shingles(packed)
         batch.payload = {
             "counts": np.diff(sets.offsets).tobytes(),
