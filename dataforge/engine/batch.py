@@ -17,7 +17,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from dataforge.errors import RowError, shorten
 from dataforge.formats import folded
@@ -191,6 +193,15 @@ class Batch:
             self._starts.append(start)
         self._lines = lines
         return rows
+
+    def ends(self) -> NDArray[np.uint32] | None:
+        """Where each row ends, its newline included; None unless the chunk is rows and plain newlines, nothing else."""
+        data = self._data
+        if self.chunk.kind != "lines" or self._lines or self.chunk.limit is not None or b"\r" in data:
+            return None
+        lengths = np.fromiter(map(len, self._raw), np.uint32, self.n_in)
+        ends = np.cumsum(lengths + np.uint32(1), dtype=np.uint32)
+        return ends if self.n_in and ends[-1] == len(data) else None
 
     def line(self, row: int) -> int:
         """The line (1-based) on which a row begins."""

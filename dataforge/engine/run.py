@@ -186,6 +186,21 @@ class Run:
                 reading.close()
                 self._remarks += [remark for remark in reading.remarks if remark not in self._remarks]
 
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks once more, as they stand, after a pass; the inputs must still be what they were."""
+        readings: list[Reading] = []
+        try:
+            with Progress(
+                self.command, sum(chunk["bytes"] for chunk in self._entries), quiet=self.options.quiet
+            ) as bar:
+                for chunk in self._chunks(readings):
+                    yield chunk
+                    bar.advance(chunk.length)
+            self._take_entries(readings)
+        finally:
+            for reading in readings:
+                reading.close()
+
     def _take_entries(self, readings: list[Reading]) -> None:
         entries = [
             {"name": source.name, "bytes": reading.bytes, "hash": reading.hash, "rows": rows}

@@ -29,12 +29,16 @@ __all__ = ["Task", "chunk_frames", "main", "read_frames", "write_frames"]
 
 
 class Task:
-    """A task opened once per process: `run(chunk)` gives its Result."""
+    """A task opened once per process: `run(chunk)` gives its Result.
+
+    With the option `ends`, the payload says where each row ends, so that rows can be copied later (`copying.py`).
+    """
 
     def __init__(self, name: str, options: dict[str, Any]) -> None:
         self._run = load_task(name)(options)
         self._spelling = Spelling(options.get("joiner", "\n"))
         self._dialect = options.get("from")
+        self._ends = options.get("ends", False)
 
     def run(self, chunk: Chunk) -> Any:
         """Work on one chunk, without garbage collection: its objects have no cycles and all die at its end."""
@@ -43,6 +47,8 @@ class Task:
         try:
             batch = Batch(chunk, self._spelling, self._dialect)
             self._run(batch)
+            if self._ends and (ends := batch.ends()) is not None:
+                batch.payload["ends"] = ends.tobytes()
             return batch.result()
         finally:
             if enabled:

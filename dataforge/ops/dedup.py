@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.config import RunOptions, check, option
+from dataforge.engine.copying import copied
 from dataforge.engine.plan import plan_result
 from dataforge.engine.run import Part, Run
 from dataforge.errors import UsageError
@@ -115,7 +116,8 @@ def dedup(inputs: tuple[str, ...], output: str | None, config: DedupConfig, opti
 
 def fingerprint_options(config: DedupConfig) -> dict[str, Any]:
     """The options of the task that makes keys."""
-    return {"fields": config.fields, "normalise": config.normalise, "chars": config.keep == "longest"}
+    chars = config.keep == "longest"
+    return {"fields": config.fields, "normalise": config.normalise, "chars": chars, "ends": True}
 
 
 def emptied(part: Part) -> Part:
@@ -153,14 +155,12 @@ def _apply(run: Run, config: DedupConfig, parts: list[Part], decision: Decision,
     starts = np.cumsum([0, *(len(part.rows) for part in parts)])
     exact = decision.exact
     keep = [_mark(part, decision, exact, int(start), run) for part, start in zip(parts, starts, strict=False)]
-    task = {"encode": "jsonl", "drops": run.options.keep_dropped}
     rows_out = 0
-    for number, done in enumerate(run.parts("rows", task, keep=lambda n: keep[n])):
-        run.output.write(done.result.out)
-        rows_out += done.result.stats["written"]
+    for number, done in copied(run, parts, lambda n: keep[n]):
+        rows_out += done.written
         rows = parts[number].rows
         if run.options.keep_dropped:
-            dropped = [replace(note, rule=rows.rules[rows.rule_of[note.row]]) for note in done.result.notes]
+            dropped = [replace(note, rule=rows.rules[rows.rule_of[note.row]]) for note in done.notes]
             notes = [*parts[number].result.notes, *dropped]
             parts[number].result.notes = sorted(notes, key=lambda note: note.row)
         run.settle(parts[number])

@@ -82,6 +82,7 @@ class Plan:
         task = {
             "scorers": {name: {} for name in self.scorers},
             "skip": {str(index): sorted(fresh) for index, fresh in enumerate(self.tables)},
+            "ends": True,
         }
         parts: list[Part] = []
         with _Tables(self, run, folders) as tables:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.config import RunOptions
+from dataforge.engine.copying import copied
 from dataforge.engine.plan import plan_result
 from dataforge.engine.run import Part, Run
 from dataforge.io.reading import is_regular
@@ -138,16 +139,15 @@ def _apply(run: Run, parts: list[Part], decision: Decision, starts: NDArray[np.i
         return np.select([stays, faulty], [STAY, FAULTY], DROP).astype(np.uint8).tobytes()
 
     rows_out = 0
-    for number, done in enumerate(run.parts("rows", {"encode": "jsonl", "drops": kept}, keep=keep)):
-        run.output.write(done.result.out)
-        rows_out += done.result.stats["written"]
+    for number, done in copied(run, parts, keep):
+        rows_out += done.written
         part = parts[number]
         _mark(part, decision, int(starts[number]))
         if kept:
             rules = part.rows.rules
             notes = [
                 replace(note, rule=rules[part.rows.rule_of[note.row]], detail=part.rows.details.get(note.row, ""))
-                for note in done.result.notes
+                for note in done.notes
             ]
             part.result.notes = sorted([*part.result.notes, *notes], key=lambda note: note.row)
         run.settle(part)

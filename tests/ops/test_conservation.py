@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import dataforge
 from dataforge import registry
+from dataforge.engine import copying
 from dataforge.engine.rowstream import encoded_rows
 from dataforge.errors import ConservationError, DataError, InputError, RowError
 from dataforge.formats.spelling import Spelling
@@ -153,12 +154,14 @@ def forget_one(batch):
     batch.stats["written"] = len(batch.out)
 
 
-@pytest.mark.parametrize("command", ["convert", "dedup"])
-def test_a_row_that_a_task_forgets_is_found(command, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("command", "options"), [("convert", {"to": "text"}), ("dedup", {"keep_dropped": True}), ("dedup", {})]
+)
+def test_a_row_that_a_task_forgets_is_found(command, options, tmp_path, monkeypatch):
     plant(monkeypatch, rows, forget_one)
+    monkeypatch.setattr(copying, "_kept", lambda data, ends, stays: data[: int(ends[-2])])
     source = tmp_path / "rows.jsonl"
     source.write_bytes(b'{"text": "a"}\n{"text": "b"}\n')
-    options = {"to": "text"} if command == "convert" else {}
     with pytest.raises(ConservationError, match="1 written, 2 by the ledger"):
         getattr(dataforge, command)(source, output=tmp_path / "out.jsonl", workers=1, **options)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]

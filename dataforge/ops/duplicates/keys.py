@@ -23,6 +23,8 @@ from dataforge.record import Candidate, Part, Reasoning, Record, Turn, record_id
 __all__ = ["FIELDS", "KEY", "NORMALISE", "cleaner", "is_plain", "open_task", "part_of", "plain_key", "row_key"]
 
 FIELDS = ("all", "prompt", "answer")
+SHORT = 500
+"""Characters from which looking for rare white space takes less time than splitting into words."""
 NORMALISE = ("none", "spaces", "words")
 KEY = np.dtype([("a", "<u8"), ("b", "<u8")])
 """The 16 bytes of a key as numbers."""
@@ -39,8 +41,8 @@ def _spaces(text: str) -> bytes:
     if not text.isascii():
         if not unicodedata.is_normalized("NFC", text):
             text = unicodedata.normalize("NFC", text)
-        if any(map(text.__contains__, _WIDE)):
-            text = " ".join(text.split())
+        if len(text) < SHORT or any(map(text.__contains__, _WIDE)):
+            return " ".join(text.split()).encode(errors="surrogatepass")
     plain = text.encode(errors="surrogatepass").translate(_BLANKS)
     while b"  " in plain:
         plain = plain.replace(b"  ", b" ")
@@ -132,14 +134,14 @@ def cleaner(normalise: str) -> Callable[[str], bytes] | None:
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     """The task for these options."""
     fields = options["fields"]
-    clean = cleaner(options["normalise"])
+    clean, whole = cleaner(options["normalise"]), fields == "all"
 
     def run(batch: Batch) -> None:
         keys = [NO_ID] * batch.n_in
         chars = np.zeros(batch.n_in, np.int64) if options.get("chars") else None
         for index, record in batch.records():
             batch.ids[index] = record_id(record)
-            part = part_of(record, fields)
+            part = record if whole else part_of(record, fields)
             keys[index] = row_key(part, clean)
             if chars is not None:
                 chars[index] = len(row_text(part))

@@ -108,7 +108,7 @@ class Near:
                 saved.sign(part, *self._shape)
             return parts
         parts = []
-        for part in self._run.parts("signed", self._task(save=saved is not None)):
+        for part in self._run.parts("signed", self._task(save=saved is not None, ends=True)):
             if saved is not None:
                 saved.add(part)
             parts.append(emptied(part))

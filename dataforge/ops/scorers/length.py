@@ -69,7 +69,7 @@ def _measure(record: Record) -> tuple[str, int | None, int | None, int | None]:
         last -= 1
     if last < 0:
         return "\n".join(texts), spoken, _joined(texts), None
-    return "\n".join(texts), spoken, _joined(texts[:last]), _joined(texts[last:])
+    return "\n".join(texts), spoken, _joined(texts[:last]), len(texts[last])
 
 
 def _text(turn: Turn) -> str:
