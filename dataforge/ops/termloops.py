@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["count_loop", "find_loop", "mix", "shingle_loop", "sign_loop"]
+__all__ = ["count_loop", "find_loop", "mix", "permute", "shingle_loop", "sign_loop"]
 
 WORD, CHAR, SYMBOL, IGNORED = np.uint8(1), np.uint8(2), np.uint8(3), np.uint8(4)
 PRIME = np.uint64(0x100000001B3)
@@ -253,7 +253,7 @@ def _premix(shingle: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _permute(shingles: Any, n: Any, a: Any, b: Any, signature: Any) -> None:
+def permute(shingles: Any, n: Any, a: Any, b: Any, signature: Any) -> None:
     """Lower the signature to the least of a * h + b modulo 2^32 over the shingles, four at a time."""
     i = 0
     while i + 4 <= n:
@@ -289,8 +289,8 @@ def sign_loop(
         while pos < stop:
             pos, terms = _fill(data, begin, pos, stop, tables, block)
             n = _roll(block, terms, rings, sums, seen, sizes, powers, held)
-            _permute(held, n, a, b, signature)
+            permute(held, n, a, b, signature)
             count += n
         n = _rest(data, begin, stop, tables, rings, sums, seen, sizes, count, held)
-        _permute(held, n, a, b, signature)
+        permute(held, n, a, b, signature)
         found[i] = count + n

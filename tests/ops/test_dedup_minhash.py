@@ -229,7 +229,7 @@ def test_an_index_refuses_what_does_not_fit(tmp_path):
     with pytest.raises(UsageError, match="--within"):
         near(other, tmp_path / "b.jsonl", index=index, within=True)
     assert not (tmp_path / "b.jsonl").exists()
-    (index / "000001" / "signatures").write_bytes(b"")
+    (index / "000001" / "set_values").write_bytes(b"")
     with pytest.raises(InputError, match="damaged"):
         near(write(tmp_path / "c.jsonl", [{"text": TEA_TOO}]), tmp_path / "b.jsonl", index=index)
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from dataforge.errors import UsageError
 from dataforge.ops.duplicates.keys import KEY
+from dataforge.ops.duplicates.minhash import Scheme
 
 __all__ = [
     "EXACT",
@@ -82,7 +83,7 @@ class Candidates:
 
     rows: their row numbers. buckets: int32 (candidates, bands), -1 where nobody shares the band. n_buckets: how many.
     values, starts, ends: their shingle sets; set i is values[starts[i]:ends[i]], ascending, and empty until made.
-    signatures: uint32 (any, permutations); places: which of them is a candidate's.
+    factors: of the scheme, for estimates (a signature is made of a set as well as of a text).
     """
 
     rows: NDArray[np.int64]
@@ -91,12 +92,11 @@ class Candidates:
     values: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    signatures: NDArray[np.uint32] = field(default_factory=lambda: np.zeros((1, 1), np.uint32))
-    places: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    factors: tuple[NDArray[np.uint32], NDArray[np.uint32]] = field(default_factory=lambda: Scheme().factors())
 
     def __post_init__(self) -> None:
         if len(self.starts) == 0:
-            self.starts = self.ends = self.places = np.zeros(len(self.rows), np.int64)
+            self.starts = self.ends = np.zeros(len(self.rows), np.int64)
 
 
 def representatives(table: Table, scope: str) -> NDArray[np.int64]:
@@ -208,7 +208,7 @@ class Decision:
         if not self.threshold <= threshold <= 1:
             raise UsageError(
                 f"the scores hold the pairs from a threshold of {self.threshold:g} on, {threshold:g} is asked for",
-                help=f"dedup with --threshold {threshold:g}; signatures that are saved need not be made again",
+                help=f"dedup with --threshold {threshold:g}; saved signatures (--from-scores) need not be made again",
             )
         again = decide(self.table, self.home, self.candidates, threshold, scope=self.scope, verify=self.verify)
         again.threshold = self.threshold
@@ -222,7 +222,7 @@ def _known(value: Any) -> float | None:
 def decide(
     table: Table, home: NDArray[np.int64], candidates: Candidates, threshold: float, *, scope: str, verify: bool
 ) -> Decision:
-    """Who stays. home: what `representatives` says. The candidates have signatures and, to verify, sets."""
+    """Who stays. home: what `representatives` says. The candidates have their sets."""
     n = len(table)
     keeper = np.full(n, NONE, np.int64)
     estimate, similarity = np.full(n, np.nan, np.float32), np.full(n, np.nan, np.float32)
@@ -244,7 +244,7 @@ def warm() -> None:
     none, bands, number = np.zeros(0, np.int64), np.zeros((0, 1), np.uint64), np.zeros(0, np.int32)
     table = Table(np.zeros(0, KEY), bands, number, none, none > 0, none > 0, none, [])
     candidates = Candidates(none, np.zeros((0, 2), np.int32), 0)
-    candidates.values.flags.writeable = candidates.signatures.flags.writeable = False  # as mapped ones are
+    candidates.values.flags.writeable = False  # as mapped ones are
     _walk(table, candidates, 1.0, "all", True, (none, number.astype(np.float32), number.astype(np.float32)))
 
 
@@ -263,8 +263,7 @@ def _walk(
         candidates.values,
         candidates.starts,
         candidates.ends,
-        candidates.signatures,
-        candidates.places,
+        *candidates.factors,
         table.keys["a"][rows],
         table.source[rows],
         SCOPES.index(scope),

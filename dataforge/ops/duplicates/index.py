@@ -1,11 +1,11 @@
 """An index of rows seen before, on disk and memory-mapped: new data is compared with all that came earlier.
 
 `DIR/index.json` names the scheme and the segments; each run that adds rows writes one segment, a folder of columns
-(`sketches.py`): keys (ascending) and their rows, each band's keys (ascending) and their rows, signatures, shingle sets,
+(`sketches.py`): keys (ascending) and their rows, each band's keys (ascending) and their rows, shingle sets,
 and where each row came from. Only rows that stayed are in it. A segment is never changed.
 
 Looking up n rows costs n * bands searches in each segment, and memory for the rows that match. On disk a row takes 8
-bytes a shingle and 4 a permutation, 12 a band, and 36.
+bytes a shingle, 24 a band, and 60.
 
 CLI: `dataforge dedup monday.jsonl -o monday.unique.jsonl --method minhash --index seen/`
 Python: `dataforge.dedup("tuesday.jsonl", output="new.jsonl", method="minhash", index="seen")`
@@ -134,7 +134,7 @@ class Index:
         return np.unique(np.concatenate(found)).astype(np.int64)
 
     def describe(self, wanted: NDArray[np.int64], first: int, described: Described) -> None:
-        """Give `described` the sets and signatures of wanted rows of the index; row 0 of them is row `first`."""
+        """Give `described` the sets of wanted rows of the index; row 0 of them is row `first`."""
         begin = 0
         for number, rows in self._matched:
             segment = self._segments[number]
@@ -143,8 +143,7 @@ class Index:
             for place in own.tolist():
                 row = int(rows[place - begin])
                 start, end = (int(ends[row - 1]) if row else 0), int(ends[row])
-                signature = np.asarray(segment.column("signatures")[row : row + 1])
-                described.add(np.array([first + place]), np.array([end - start]), values[start:end], signature)
+                described.add(np.array([first + place]), np.array([end - start]), values[start:end])
             begin += len(rows)
 
     def prepare(self, decision: Decision, described: Described, run: Run) -> None:
@@ -172,10 +171,8 @@ class Index:
         writer.add("set_sizes", sizes)
         writer.add("set_ends", np.cumsum(sizes))
         writer.add("set_values", np.zeros(0, np.uint64))
-        writer.add("signatures", np.zeros((0, described.signatures.shape[1]), np.uint32))
         for place in places.tolist():
             writer.add("set_values", described.values[described.starts[place] : described.ends[place]])
-            writer.add("signatures", described.signatures[place : place + 1])
         names = table.names[: len(run.sources)]
         writer.close({"schema": SCHEMA, "rows": len(kept), "worded": len(worded), "sources": names})
         self._inputs = run.entries

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from dataforge.ops.termloops import HIGHEST, permute
+
 __all__ = ["band_loop", "collapse_loop", "jaccard", "sort_loop", "walk_loop"]
 
 ALL, WITHIN, ACROSS = range(3)
@@ -100,11 +102,14 @@ def jaccard(a: Any, b: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _agree(a: Any, b: Any) -> Any:
-    """The share of permutations in which two signatures agree."""
+def _agree(one: Any, other: Any, a: Any, b: Any, held: Any) -> Any:
+    """The share of permutations in which the signatures of two sets agree. held: room for both signatures."""
+    held[:] = HIGHEST
+    permute(one, len(one), a, b, held[0])
+    permute(other, len(other), a, b, held[1])
     same = 0
     for k in range(len(a)):
-        same += a[k] == b[k]
+        same += held[0, k] == held[1, k]
     return same / len(a)
 
 
@@ -115,8 +120,8 @@ def walk_loop(  # noqa: C901
     values: Any,
     starts: Any,
     ends: Any,
-    signatures: Any,
-    places: Any,
+    a: Any,
+    b: Any,
     keys: Any,
     source: Any,
     scope: Any,
@@ -129,7 +134,7 @@ def walk_loop(  # noqa: C901
     """Decide rows in the order given (the order of keeping); the number of pairs compared.
 
     buckets: (rows, bands) int32, the bucket of each band, -1 where no other row is in it. The shingles of a row are
-    values[starts:ends], ascending, its signature signatures[places]. keys: equal for rows that are alike whatever their
+    values[starts:ends], ascending; a and b make its signature. keys: equal for rows that are alike whatever their
     shingles say. A row whose similarity with an already kept row of one of its buckets reaches the threshold gets the
     most similar of these (of equals the earlier) as its keeper, with the estimated similarity and, if verified, the
     exact one. A kept row has keeper -1.
@@ -138,6 +143,7 @@ def walk_loop(  # noqa: C901
     head = np.full(n_buckets, -1, np.int32)
     follow = np.full((n, bands), -1, np.int32)
     stamp = np.full(n, -1, np.int32)
+    held = np.empty((2, len(a)), np.uint32)
     compared = 0
     for row in range(n):
         best, most = -1, -1.0
@@ -159,13 +165,15 @@ def walk_loop(  # noqa: C901
                             elif verify:
                                 alike = jaccard(values[starts[row] : ends[row]], values[starts[other] : ends[other]])
                             else:
-                                alike = _agree(signatures[places[row]], signatures[places[other]])
+                                alike = _agree(
+                                    values[starts[row] : ends[row]], values[starts[other] : ends[other]], a, b, held
+                                )
                             if alike > most or (alike == most and other < best):
                                 best, most = other, alike
                 other = follow[other, band]
         if best >= 0 and most >= threshold:
             keeper[row] = best
-            estimate[row] = _agree(signatures[places[row]], signatures[places[best]])
+            estimate[row] = _agree(values[starts[row] : ends[row]], values[starts[best] : ends[best]], a, b, held)
             exact[row] = most if verify else np.nan
         else:
             keeper[row] = -1

@@ -29,6 +29,7 @@ from dataforge.ops.terms import Packed, count_terms, pack, tables
 __all__ = ["Scheme", "Sets", "bands", "chance", "lean"]
 
 NODES = 400
+MUCH = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,9 @@ class Scheme:
         from dataforge.ops.termloops import shingle_loop
 
         packed = texts if isinstance(texts, Packed) else pack(texts)
-        room = int(count_terms(packed).sum()) + 2 * len(packed) + 2
+        # A term takes a byte at least; where that would be much room, terms are counted first.
+        terms = len(packed.data) if len(packed.data) < MUCH else int(count_terms(packed).sum())
+        room = terms + 2 * len(packed) + 2
         out, found = np.empty(room, np.uint64), np.zeros(len(packed), np.int64)
         shingle_loop(packed.data, packed.offsets, tables(), self.words, self.chars, out, found)
         offsets = np.zeros(len(packed) + 1, np.int64)

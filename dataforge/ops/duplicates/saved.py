@@ -128,13 +128,11 @@ class Saved:
             first = int(np.searchsorted(table.source[: len(wanted)], number))
             rows = first + np.asarray(there.column("set_rows"))
             ends = np.cumsum(there.column("set_sizes"))
-            values, signatures = there.column("set_values"), there.column("signatures")
+            values = there.column("set_values")
             for place in np.flatnonzero(wanted[rows]).tolist():
                 start, end = (int(ends[place - 1]) if place else 0), int(ends[place])
                 row = int(rows[place])
                 own = values[start:end]
-                described.add(
-                    np.array([row]), np.array([end - start]), own, np.asarray(signatures[row - first : row - first + 1])
-                )
+                described.add(np.array([row]), np.array([end - start]), own)
                 given[row] = True
         return given

@@ -1,7 +1,7 @@
 """The passes of near-duplicate search: signatures of all rows, candidates, their shingle sets, and the decision.
 
-Shingle sets and signatures of candidates are spilled to temporary files and mapped, so that memory does not grow with
-the length of texts. With an index, the rows that it holds and that share a key or a band with a new row take part as
+Shingle sets of candidates are spilled to a temporary file and mapped, so that memory does not grow with the length of
+texts. With an index, the rows that it holds and that share a key or a band with a new row take part as
 rows that were kept before (`index.py`). What --save-scores keeps is in `saved.py`.
 
 Python: `with Near(run, config) as near: parts, decision = near.decide()`
@@ -77,6 +77,7 @@ class Near:
             table = self._index.join(table)
         home = representatives(table, config.scope)
         candidates = find_candidates(table, home, config.scope)
+        candidates.factors = self._scheme.factors()
         self._found = len(candidates.rows)
         self._describe(parts, table, home, candidates)
         decision = decide(table, home, candidates, config.threshold, scope=config.scope, verify=not config.no_verify)
@@ -115,7 +116,7 @@ class Near:
         return parts
 
     def _describe(self, parts: list[Part], table: Table, home: NDArray[np.int64], candidates: Candidates) -> None:
-        """Give the candidates their sets and signatures (with an index: every row that may go into it)."""
+        """Give the candidates their sets (with an index: every row that may go into it)."""
         n = sum(len(part.rows) for part in parts)
         wanted = np.zeros(len(table), bool)
         wanted[candidates.rows] = True
@@ -132,11 +133,10 @@ class Near:
             self._saved.add_sets(self._described, table, n)
 
     def _shingle(self, parts: list[Part], wanted: NDArray[np.bool_]) -> None:
-        """The second pass: sets and signatures of the wanted rows, read once more."""
+        """The second pass: sets of the wanted rows, read once more."""
         starts = np.cumsum([0, *(len(part.rows) for part in parts)]).tolist()
         marks = wanted.astype(np.uint8)
         task = self._task(only_marked=True)
-        width = self._scheme.permutations
         for number, part in enumerate(
             self._run.parts("signed", task, keep=lambda k: marks[starts[k] : starts[k + 1]].tobytes())
         ):
@@ -146,7 +146,6 @@ class Near:
                 rows,
                 np.frombuffer(payload["counts"], np.int64),
                 np.frombuffer(payload["values"], np.uint64),
-                np.frombuffer(payload["signatures"], np.uint32).reshape(len(rows), width),
             )
 
     def prepare(self, decision: Decision) -> None:

@@ -4,7 +4,7 @@
 as in `keys.py`), `chars` (int64), `shingles` (int64, 0 for a row that says nothing), `bands` (uint64, `bands` a row),
 and with `save` `signatures` (uint32).
 With `only_marked`: the rows that `Chunk.keep` marks; payload: `counts` (int64 a marked row), `values` (uint64,
-ascending sets), `signatures`.
+ascending sets).
 """
 
 from __future__ import annotations
@@ -122,7 +122,6 @@ def _open_shingled(options: dict[str, Any]) -> Callable[[Batch], None]:
         batch.payload = {
             "counts": np.diff(sets.offsets).tobytes(),
             "values": sets.values.tobytes(),
-            "signatures": scheme.sign(packed)[0].tobytes(),
         }
 
     return run
