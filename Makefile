@@ -45,6 +45,7 @@ fuzz: .venv/ready ## 100,000 damaged files; for a nightly run
 
 docs: .venv/ready ## the pages that are made from the code
 	$(BIN)/dataforge formats --markdown > docs/formats.md
+	$(BIN)/python -c "from dataforge.ops.selection.presetpage import write_page; write_page('docs/presets.md')"
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ from dataforge.engine.batch import Note, Result, sniff
 from dataforge.engine.ledgerfile import LedgerFile, RejectsFile, Rows
 from dataforge.engine.outputs import Output, out_of_space
 from dataforge.engine.pool import Crew, run_ordered, usable_cores
+from dataforge.engine.portable import portable_settings
 from dataforge.engine.progress import Progress, tell
 from dataforge.errors import InputError, RowError
 from dataforge.io.chunks import CHUNK_BYTES, Chunk, Reading, open_reading, read_chunks
@@ -41,7 +42,7 @@ from dataforge.io.paths import STDIN, Source, find_sources
 from dataforge.ledger import DROPPED, ERROR, Counts
 from dataforge.ledger import Result as CommandResult
 
-__all__ = ["Part", "Run", "is_file", "portable"]
+__all__ = ["Part", "Run", "is_file"]
 
 SHOWN = 10
 DATA_OPTIONS = ("on_error", "limit", "seed", "keep_dropped")
@@ -325,7 +326,7 @@ class Run:
             "tool": "dataforge",
             "version": __version__,
             "command": self.command,
-            "options": {**_portable_settings(config), **options},
+            "options": {**portable_settings(config), **options},
             "seed": self.options.seed,
             "inputs": self._entries,
             "outputs": [entry] if entry else [],
@@ -347,34 +348,6 @@ class Run:
         if self._rejects is not None:
             self._rejects.give_up()
         self.output.__exit__(kind, value, trace)
-
-
-def portable(value: Any) -> Any:
-    """A JSON value without absolute paths (each becomes its last part), so that manifests are the same everywhere."""
-    if isinstance(value, dict):
-        return {key: portable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [portable(item) for item in value]
-    if isinstance(value, str) and os.path.isabs(value):
-        return os.path.basename(value.rstrip(os.sep))
-    return value
-
-
-def _portable_settings(config: Any) -> dict[str, Any]:
-    """The settings of a step for the manifest: paths by their last part, so that no folder of this machine shows."""
-    values = dataclasses.asdict(config)
-    for field in dataclasses.fields(config):
-        if field.metadata.get("path"):
-            value = values[field.name]
-            values[field.name] = [_last(path) for path in value] if isinstance(value, tuple) else _last(value)
-    return values
-
-
-def _last(path: str | None) -> str | None:
-    """A path that is absolute or exists by its last part; others (hub ids, patterns) as they are."""
-    if path is None or path == STDIN or not (os.path.isabs(path) or os.path.exists(path)):
-        return path
-    return os.path.basename(os.path.abspath(path)) or path
 
 
 def is_file(source: Source) -> bool:

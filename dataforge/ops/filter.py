@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError, did_you_mean
 from dataforge.ledger import Result
-from dataforge.ops.decision import Clause
-from dataforge.ops.expressions import Condition
-from dataforge.ops.presetpage import entries, table
-from dataforge.ops.presets import PRESETS
 from dataforge.ops.select import SelectConfig
-from dataforge.ops.selection import Choice, choose, where_clauses
+from dataforge.ops.selection.apply import Choice, choose, where_clauses
+from dataforge.ops.selection.decision import Clause
+from dataforge.ops.selection.expressions import Condition
+from dataforge.ops.selection.presetpage import entries, table
+from dataforge.ops.selection.presets import PRESETS
 from dataforge.registry import Operation
 
 __all__ = ["OPERATION", "FilterConfig", "filter_rows", "preset_clauses"]

@@ -26,11 +26,11 @@ from dataforge.engine.run import Run
 from dataforge.errors import UsageError, did_you_mean
 from dataforge.io.paths import find_sources
 from dataforge.ledger import Result
-from dataforge.ops.decision import value_text
-from dataforge.ops.presetpage import scorer_lines
 from dataforge.ops.scorers import columns_of
-from dataforge.ops.scoretable import folder_of
-from dataforge.ops.scoring import Plan, scores_of
+from dataforge.ops.scores.making import Plan, scores_of
+from dataforge.ops.scores.table import folder_of
+from dataforge.ops.selection.decision import value_text
+from dataforge.ops.selection.presetpage import scorer_lines
 from dataforge.registry import SCORERS, Operation, load_scorer
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError
 from dataforge.ledger import Result
-from dataforge.ops.decision import Top, parse_top
-from dataforge.ops.selection import Choice, choose, where_clauses
+from dataforge.ops.selection.apply import Choice, choose, where_clauses
+from dataforge.ops.selection.decision import Top, parse_top
 from dataforge.registry import Operation
 
 __all__ = ["OPERATION", "SelectConfig", "select"]

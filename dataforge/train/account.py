@@ -23,7 +23,7 @@ import transformers
 
 from dataforge import __version__
 from dataforge.config import RunOptions
-from dataforge.engine.run import portable
+from dataforge.engine.portable import portable
 from dataforge.errors import shorten
 from dataforge.ledger import Result
 from dataforge.shards.store import NOT_TRAINED, Shards

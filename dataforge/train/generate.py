@@ -183,7 +183,7 @@ def _manifest(
     entry: dict[str, Any] | None,
     counts: Counts,
 ) -> dict[str, Any]:
-    from dataforge.engine.run import portable
+    from dataforge.engine.portable import portable
 
     return {
         "schema": "dataforge.manifest/1",

@@ -11,8 +11,8 @@ import dataforge
 from dataforge.errors import InputError, RowError, UsageError
 from dataforge.formats.detect import find
 from dataforge.formats.spelling import Spelling
+from dataforge.ops.cleaning.edit import edited, texts_of
 from dataforge.ops.cleaning.order import Cleaner
-from dataforge.ops.edit import edited, texts_of
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "samples"
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataforge.errors import UsageError
-from dataforge.ops.decision import decide, parse_top
-from dataforge.ops.expressions import Condition, split_clauses
-from dataforge.ops.selection import where_clauses
+from dataforge.ops.selection.apply import where_clauses
+from dataforge.ops.selection.decision import decide, parse_top
+from dataforge.ops.selection.expressions import Condition, split_clauses
 
 CUT = {
     "n >= 20 and ppl < quantile(ppl, 0.9)": ["n >= 20", "ppl < quantile(ppl, 0.9)"],

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 import dataforge
 from dataforge.errors import ConfigError, InputError, UsageError
-from dataforge.ops import presetpage
-from dataforge.ops.expressions import Condition
-from dataforge.ops.presets import PRESETS
 from dataforge.ops.scorers import owner_of
-from dataforge.ops.scoretable import file_entry, read_scores, write_scores
-from dataforge.ops.scoring import Plan
+from dataforge.ops.scores.making import Plan
+from dataforge.ops.scores.table import file_entry, read_scores, write_scores
+from dataforge.ops.selection import presetpage
+from dataforge.ops.selection.expressions import Condition
+from dataforge.ops.selection.presets import PRESETS
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "samples"
 ROWS = [
@@ -96,7 +96,7 @@ def test_one_rule_can_be_left_out_or_replaced(rows):
 
 
 def test_a_rule_that_does_not_apply_does_not_remove_a_row_but_a_where_does(rows, monkeypatch):
-    from dataforge.ops.presets import Preset, Rule
+    from dataforge.ops.selection.presets import Preset, Rule
 
     monkeypatch.setitem(PRESETS, "sft", Preset("sft", "x", ("length",), (Rule("r", "answer_chars >= 5", "s", "w"),)))
     _, ledger = run(rows, rows.parent, preset="sft")

@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from dataforge.ops.presets import PRESETS
 from dataforge.ops.scorers import columns_of, rules
-from dataforge.ops.scoretable import column_of
+from dataforge.ops.scores.table import column_of
+from dataforge.ops.selection.presets import PRESETS
 from dataforge.record import Record, Turn
 
 SCORE = rules.open_scorer({})

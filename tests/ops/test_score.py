@@ -19,12 +19,12 @@ from dataforge import registry
 from dataforge.errors import ConfigError, InputError, OutputError, RowError, UsageError
 from dataforge.formats.spelling import Spelling
 from dataforge.io.paths import find_sources
-from dataforge.ops import scoring
 from dataforge.ops.rowtext import answer_text, prompt_text, row_text
-from dataforge.ops.scored import frame_of
 from dataforge.ops.scorers import columns_of, length, owners
 from dataforge.ops.scorers.column import Column
-from dataforge.ops.scoretable import file_entry, read_scores, write_scores
+from dataforge.ops.scores import making as scoring
+from dataforge.ops.scores.table import file_entry, read_scores, write_scores
+from dataforge.ops.scores.task import frame_of
 from dataforge.registry import SCORERS, load_dialect, load_scorer
 
 CHAT = {

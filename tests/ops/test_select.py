@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import dataforge
 from dataforge.errors import ConfigError, InputError, RowError, UsageError
 from dataforge.ops.scorers.column import Column
-from dataforge.ops.scoretable import file_entry, write_scores
-from dataforge.ops.scoring import Plan
+from dataforge.ops.scores.making import Plan
+from dataforge.ops.scores.table import file_entry, write_scores
 
 TEXTS = ["green tea", "绿茶", "an answer of some length", "一个更长的回答，关于茶", "x", "茶 tea", "black tea", "红茶"]
 

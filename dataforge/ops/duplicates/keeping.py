@@ -37,7 +37,7 @@ def _scores(column: str, sources: Sequence[Source], n: int) -> NDArray[np.float6
     """A column of the score tables of all sources, -inf where there is no score."""
     import polars as pl
 
-    from dataforge.ops.scoretable import read_scores
+    from dataforge.ops.scores.table import read_scores
 
     values = [read_scores(source, columns=[column])[column] for source in sources]
     if not all(value.dtype.is_numeric() or value.dtype == pl.Boolean for value in values):

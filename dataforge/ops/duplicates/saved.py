@@ -25,7 +25,7 @@ from dataforge.ops.duplicates.decision import Table
 from dataforge.ops.duplicates.described import Described
 from dataforge.ops.duplicates.minhash import Scheme, band_keys
 from dataforge.ops.duplicates.sketches import Sketches, SketchWriter
-from dataforge.ops.scoretable import folder_of
+from dataforge.ops.scores.table import folder_of
 
 __all__ = ["Saved"]
 

@@ -26,14 +26,14 @@ from dataforge.engine.plan import plan_result
 from dataforge.engine.run import Part, Run
 from dataforge.io.reading import is_regular
 from dataforge.ledger import DROPPED, KEPT, Result
-from dataforge.ops.decision import Clause, Decision, Top, decide
 from dataforge.ops.dedup import refuse_tables
-from dataforge.ops.explain import explain, figures
-from dataforge.ops.expressions import Condition, split_clauses
 from dataforge.ops.rows import DROP, FAULTY, STAY
 from dataforge.ops.scorers import owner_of
-from dataforge.ops.scoretable import folder_of
-from dataforge.ops.scoring import Plan, refuse_unknown, scores_of
+from dataforge.ops.scores.making import Plan, refuse_unknown, scores_of
+from dataforge.ops.scores.table import folder_of
+from dataforge.ops.selection.decision import Clause, Decision, Top, decide
+from dataforge.ops.selection.explain import explain, figures
+from dataforge.ops.selection.expressions import Condition, split_clauses
 
 __all__ = ["Choice", "choose", "where_clauses"]
 

@@ -21,9 +21,9 @@ from dataforge.errors import RowError
 from dataforge.formats.detect import dialect, find
 from dataforge.formats.folded import KEY
 from dataforge.ops.cleaning.changes import shown
+from dataforge.ops.cleaning.edit import edited, texts_of
 from dataforge.ops.cleaning.order import Cleaner
 from dataforge.ops.cleaning.repair import Settings
-from dataforge.ops.edit import edited, texts_of
 from dataforge.ops.rows import json_line, too_deep
 from dataforge.ops.way import STALE
 from dataforge.record import Record, record_id

@@ -22,8 +22,8 @@ from dataforge.engine.batch import Batch, sniff
 from dataforge.errors import shorten
 from dataforge.io.chunks import open_reading, read_chunks
 from dataforge.io.paths import Source
-from dataforge.ops.decision import Decision, Verdict, value_text
 from dataforge.ops.rowtext import row_text
+from dataforge.ops.selection.decision import Decision, Verdict, value_text
 
 __all__ = ["Explanation", "explain", "figures"]
 

@@ -1,7 +1,6 @@
 """The presets of `filter` as a list: for a terminal, as JSON values, and as the page docs/presets.md.
 
-The page is written by `python -c "from dataforge.ops import presetpage; presetpage.write_page('docs/presets.md')"`; a
-test fails where it is behind.
+`make docs` writes the page; a test fails where it is behind.
 
 CLI: `dataforge filter --list`
 """
@@ -11,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dataforge.ops.presets import PRESETS, Preset
 from dataforge.ops.scorers import columns_of, owner_of
+from dataforge.ops.selection.presets import PRESETS, Preset
 from dataforge.registry import SCORERS, load_scorer
 
 __all__ = ["entries", "page", "scorer_lines", "table", "write_page"]
@@ -21,7 +20,7 @@ ABOUT = """\
 # Presets
 
 Named rules of `dataforge filter --preset NAME`, with the source of every threshold. This page is made from the presets
-themselves (`dataforge/ops/presets.py`); `dataforge filter --list` prints the same.
+themselves (`dataforge/ops/selection/presets.py`); `dataforge filter --list` prints the same.
 
 A row stays if every rule holds for it. A rule that does not apply to a row, because a score is null there (the answer
 of a document), does not remove it. `--without RULE` leaves a rule out; `--without RULE --where "..."` puts another
@@ -84,7 +83,7 @@ def page() -> str:
 
 
 def _columns(keep: str) -> list[str]:
-    from dataforge.ops.expressions import Condition
+    from dataforge.ops.selection.expressions import Condition
 
     return [name for name in Condition.of(keep).columns if owner_of(name)]
 

@@ -20,9 +20,9 @@ from dataforge.engine.run import Part, Run
 from dataforge.errors import InputError, UsageError, did_you_mean
 from dataforge.io.paths import Source
 from dataforge.io.reading import is_regular
-from dataforge.ops.scored import empty_frame
 from dataforge.ops.scorers import columns_of, owner_of, owners
-from dataforge.ops.scoretable import ScoreFile, Table, file_entry, folder_of, join, refuse_missing, tables_of
+from dataforge.ops.scores.table import ScoreFile, Table, file_entry, folder_of, join, refuse_missing, tables_of
+from dataforge.ops.scores.task import empty_frame
 
 if TYPE_CHECKING:
     import polars as pl

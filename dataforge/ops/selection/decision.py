@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.errors import UsageError, shorten
-from dataforge.ops.expressions import Condition, unreadable
+from dataforge.ops.selection.expressions import Condition, unreadable
 
 if TYPE_CHECKING:
     import polars as pl

@@ -59,7 +59,7 @@ def frame_of(
     """The columns of a scorer with a row for each of `n` rows; `rows` says which of them have values."""
     import polars as pl
 
-    from dataforge.ops.scoretable import column_of
+    from dataforge.ops.scores.table import column_of
 
     if values.keys() != columns.keys():
         raise ValueError(f"a scorer promises the columns {list(columns)} and gave {list(values)}")
