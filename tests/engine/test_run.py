@@ -12,7 +12,8 @@ import pytest
 
 import dataforge
 from dataforge.config import RunOptions
-from dataforge.engine.run import Run, portable
+from dataforge.engine.portable import portable
+from dataforge.engine.run import Run
 from dataforge.errors import ConfigError, InputError, OutputError, RowError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
