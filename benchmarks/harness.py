@@ -160,14 +160,14 @@ def machine(*packages: str) -> str:
     return f"{cores} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}; {versions}"
 
 
-def publish(subject: str, title: str, lines: Sequence[str], *, write: bool) -> None:
-    """Print a section; with `write`, put it into docs/benchmarks.md in place of the old one."""
+def publish(subject: str, title: str, lines: Sequence[str], *, write: bool, page: Path = PAGE) -> None:
+    """Print a section; with `write`, put it into the page (docs/benchmarks.md) in place of the old one."""
     section = [f"<!-- {subject} -->", f"## {title}", "", *lines, f"<!-- /{subject} -->"]
     print("\n".join(section[1:-1]))
     if not write:
         return
-    text = PAGE.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     begin, end = text.find(section[0]), text.find(section[-1])
     body = "\n".join(section)
     text = text[:begin] + body + text[end + len(section[-1]) :] if begin >= 0 else text.rstrip() + "\n\n" + body + "\n"
-    PAGE.write_text(text, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")

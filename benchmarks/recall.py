@@ -40,7 +40,7 @@ PICTURE = ROOT / "docs" / "images" / "recall.svg"
 @cache
 def sets(text: str) -> set[tuple[str, ...]]:
     """The shingles of a text, found once."""
-    found: set[tuple[str, ...]] = shingles(text, N, N)
+    found: set[tuple[str, ...]] = shingles(text, N)
     return found
 
 
@@ -107,7 +107,7 @@ def dedup_finds(work: Path, made: list[tuple[str, str]], similar: np.ndarray, *m
 def measure(language: str, count: int, peer_count: int, work: Path) -> tuple[list[list[str]], list[tuple[float, ...]]]:
     """Rows of the table for a language, and (similarity, theory, ours, datasketch) by level."""
     b, r = bands(THRESHOLD, 128)
-    scheme, body, points = Scheme(128, N, N), [], []
+    scheme, body, points = Scheme(128, N), [], []
     for number, level in enumerate(LEVELS):
         made = pairs(language, level, count, 100 * number + len(language))
         similar = np.array([jaccard(sets(one), sets(two)) for one, two in made])

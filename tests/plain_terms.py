@@ -62,17 +62,12 @@ def terms(text):
     return found
 
 
-def shingles(text, words=5, chars=5):
+def shingles(text, n=5):
     """The shingle set of a text, as tuples of texts."""
-    all_terms = terms(text)
-    found = set()
-    for n, stream in (
-        (words, [text for what, text in all_terms if what != CHAR]),
-        (chars, [text for what, text in all_terms if what == CHAR]),
-    ):
-        if stream and len(stream) < n:
-            found.add(tuple(stream))
-        found.update(tuple(stream[i : i + n]) for i in range(len(stream) - n + 1))
+    stream = [word for _, word in terms(text)]
+    found = {tuple(stream[i : i + n]) for i in range(len(stream) - n + 1)}
+    if stream and not found:
+        found = {tuple(stream)}
     bare = tuple(folded(c) for c in unicodedata.normalize("NFC", text) if ord(c) > 32 and c not in "\u3000\xa0")
     return found or ({("bare", *bare)} if bare else set())
 

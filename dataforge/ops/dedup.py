@@ -62,7 +62,11 @@ class DedupConfig:
     across: bool = option(False, help="compare rows of different inputs only")
     permutations: int = option(128, help="length of a signature (minhash)", minimum=16, maximum=4096)
     ngram: int = option(
-        5, help="shingle: so many words, or characters of a script without spaces", unit="terms", minimum=1, maximum=64
+        5,
+        help="shingle: so many words, or characters of a script without spaces, in a row",
+        unit="terms",
+        minimum=1,
+        maximum=64,
     )
     no_verify: bool = option(False, help="trust the signatures; do not compare the shingles of candidates")
     index: str | None = option(None, help="folder of an index to compare with, and to add to", path=True)

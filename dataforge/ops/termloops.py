@@ -4,10 +4,10 @@ All loops that walk terms stand in this one file: numba's cache looks at the fil
 those of the functions it calls. Terms are found `BLOCK` at a time, so no loop needs memory that grows with a text: a
 signature is made shingle by shingle, whatever the length of the row.
 
-Two streams of shingles come from a text: n-grams of its words and symbols, and n-grams of its chars (kinds as in
-`terms.py`), each passing over the other kind and over punctuation. A stream that is shorter than its n is one shingle.
+A shingle is n terms in a row (kinds as in `terms.py`): n words of English, n characters of Chinese, and both in mixed
+text, so that a changed word counts as much there. A text of fewer than n terms is one shingle.
 A text without any term is one shingle of its folded code points that are no white space; nothing gives no shingle.
-A shingle of terms t1..tn is mix(t1 * P^(n-1) + ... + tn) modulo 2^64, P being an odd constant.
+Its hash is mix(t1 * P^(n-1) + ... + tn) modulo 2^64, P being an odd constant.
 
 The `Tables` argument is `terms.tables()`: fold and kind of each code point, and `fast` for bytes.
 """
@@ -173,71 +173,62 @@ def _power(n: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _roll(block: Any, n: Any, rings: Any, sums: Any, seen: Any, sizes: Any, powers: Any, out: Any) -> Any:
-    """Take the n terms of a block into the two streams; write the shingles that come of it, and how many."""
-    hashes, kinds = block[0], block[1]
-    m = 0
+def _roll(block: Any, n: Any, ring: Any, state: Any, power: Any, out: Any) -> Any:
+    """Take the n terms of a block; write the shingles that they complete, and how many.
+
+    ring: the last terms. state: polynomial of these, number of terms so far.
+    """
+    hashes = block[0]
+    value, seen, size = state[0], int(state[1]), len(ring)
+    place, m = seen % size, 0
     for j in range(n):
-        s = 1 if kinds[j] == CHAR else 0
         h = hashes[j]
-        place = seen[s, 1]
-        value = sums[s] * BASE + h - rings[s, place] * powers[s]  # the ring begins with zeros
-        rings[s, place] = h
-        sums[s] = value
-        seen[s, 0] += 1
-        seen[s, 1] = 0 if place + 1 == sizes[s] else place + 1
-        if seen[s, 0] >= sizes[s]:
+        value = value * BASE + h - ring[place] * power  # the ring begins with zeros
+        ring[place] = h
+        place = 0 if place + 1 == size else place + 1
+        seen += 1
+        if seen >= size:
             out[m] = mix(value)
             m += 1
+    state[0], state[1] = value, seen
     return m
 
 
 @njit(cache=True, nogil=True)
-def _rest(
-    data: Any, begin: Any, stop: Any, tables: Any, rings: Any, sums: Any, seen: Any, sizes: Any, found: Any, out: Any
-) -> Any:
-    """Write the shingles of short streams and of a text without terms, and how many; make the streams new."""
-    m = 0
-    for s in range(2):
-        if 0 < seen[s, 0] < sizes[s]:
-            out[m] = mix(sums[s])
-            m += 1
-        sums[s], seen[s, 0], seen[s, 1] = 0, 0, 0
-        rings[s, :] = 0
-    if found + m == 0:
+def _rest(data: Any, begin: Any, stop: Any, tables: Any, ring: Any, state: Any, out: Any) -> Any:
+    """Write the one shingle of a text with too few terms, and how many that makes; make ring and state new."""
+    seen, m = state[1], 0
+    if 0 < seen < len(ring):
+        out[0] = mix(state[0])
+        m = 1
+    ring[:] = 0
+    state[:] = 0
+    if seen == 0:
         h, pos, blank = BASIS, begin, True
         while pos < stop:
             code, pos = _decode(data, pos)
             if code > 32 and code != 0x3000 and code != 0xA0:
                 h, blank = (h ^ np.uint64(tables[0][code])) * PRIME, False
         if not blank:
-            out[m] = mix(h)
-            m += 1
+            out[0] = mix(h)
+            m = 1
     return m
 
 
 @njit(cache=True, nogil=True)
-def _streams(words: Any, chars: Any) -> Any:
-    rings = np.zeros((2, max(words, chars)), np.uint64)
-    sizes, powers = np.array([words, chars]), np.array([_power(words), _power(chars)])
-    return rings, np.zeros(2, np.uint64), np.zeros((2, 2), np.int64), sizes, powers
-
-
-@njit(cache=True, nogil=True)
-def shingle_loop(data: Any, offsets: Any, tables: Any, words: Any, chars: Any, out: Any, found: Any) -> None:
+def shingle_loop(data: Any, offsets: Any, tables: Any, size: Any, out: Any, found: Any) -> None:
     """Write all shingles (uint64, repeats too) of all texts into `out`, and how many of each text into `found`.
 
-    `out` holds two more than there are terms and texts.
+    size: terms in a shingle. `out` holds one more than there are terms and texts.
     """
-    rings, sums, seen, sizes, powers = _streams(words, chars)
-    block = _block()
+    ring, state, power, block = np.zeros(size, np.uint64), np.zeros(2, np.uint64), _power(size), _block()
     n = 0
     for i in range(len(offsets) - 1):
         pos, begin, stop, before = offsets[i], offsets[i], offsets[i + 1], n
         while pos < stop:
             pos, terms = _fill(data, begin, pos, stop, tables, block)
-            n += _roll(block, terms, rings, sums, seen, sizes, powers, out[n:])
-        n += _rest(data, begin, stop, tables, rings, sums, seen, sizes, n - before, out[n:])
+            n += _roll(block, terms, ring, state, power, out[n:])
+        n += _rest(data, begin, stop, tables, ring, state, out[n:])
         found[i] = n - before
 
 
@@ -276,21 +267,19 @@ def permute(shingles: Any, n: Any, a: Any, b: Any, signature: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def sign_loop(
-    data: Any, offsets: Any, tables: Any, words: Any, chars: Any, a: Any, b: Any, out: Any, found: Any
-) -> None:
+def sign_loop(data: Any, offsets: Any, tables: Any, size: Any, a: Any, b: Any, out: Any, found: Any) -> None:
     """Write the signature of every text into `out` (texts, permutations), its number of shingles into `found`."""
-    rings, sums, seen, sizes, powers = _streams(words, chars)
-    block, held = _block(), np.empty(BLOCK, np.uint64)
+    ring, state, power, block = np.zeros(size, np.uint64), np.zeros(2, np.uint64), _power(size), _block()
+    held = np.empty(BLOCK, np.uint64)
     for i in range(len(offsets) - 1):
         pos, begin, stop, count = offsets[i], offsets[i], offsets[i + 1], 0
         signature = out[i]
         signature[:] = HIGHEST
         while pos < stop:
             pos, terms = _fill(data, begin, pos, stop, tables, block)
-            n = _roll(block, terms, rings, sums, seen, sizes, powers, held)
+            n = _roll(block, terms, ring, state, power, held)
             permute(held, n, a, b, signature)
             count += n
-        n = _rest(data, begin, stop, tables, rings, sums, seen, sizes, count, held)
+        n = _rest(data, begin, stop, tables, ring, state, held)
         permute(held, n, a, b, signature)
         found[i] = count + n

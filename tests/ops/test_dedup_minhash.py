@@ -23,7 +23,7 @@ ZH_TOO = ZH.replace("味道", "滋味")
 MIXED = "请用 Python 写一个函数 count_tea_leaves 来计算 green tea 的茶叶数量 and return the total number of leaves"
 
 
-SIGNED = {"permutations": 16, "words": 2, "chars": 2, "seed": 1, "bands": 2, "band_rows": 8, "save": False}
+SIGNED = {"permutations": 16, "ngram": 2, "seed": 1, "bands": 2, "band_rows": 8, "save": False}
 
 
 def write(path, rows):
@@ -88,7 +88,7 @@ def test_every_decision_is_sound(one, two, keep, scope, reject):
         everything = [(n, text) for n, rows in enumerate((one, two)) for text in rows]
         dropped = {row for row in range(len(everything)) if decision.keeper[row] >= 0}
         assert texts(Path(folder) / "out.jsonl") == [t for n, (_, t) in enumerate(everything) if n not in dropped]
-    sets = [plain.shingles(text, 2, 2) for _, text in everything]
+    sets = [plain.shingles(text, 2) for _, text in everything]
 
     def comparable(a, b):
         same = everything[a][0] == everything[b][0]
@@ -340,3 +340,12 @@ def test_keys_are_the_same_whichever_loop_makes_them(texts):
         payload = Task(name, {"fields": "all", "normalise": "spaces", **task}).run(chunk).payload
         found.append((payload["keys"], payload["chars"]))
     assert found[0][0] == found[1][0]
+
+
+def test_a_changed_word_counts_in_chinese_text_too(tmp_path):
+    rows = [
+        f"{block}这个积木是在哪个版本中引入的？{block}积木是在{n}.0版本中引入的。"
+        for n, block in ((2, "When"), (3, "Length"))
+    ]
+    source = write(tmp_path / "in.jsonl", [{"text": text} for text in rows])
+    assert near(source, tmp_path / "out.jsonl").counts.kept == 2

@@ -36,12 +36,11 @@ MUCH = 1 << 22
 class Scheme:
     """How signatures are made; signatures of equal schemes can be compared.
 
-    permutations: length of a signature. words, chars: terms in a shingle, of scripts with and without spaces.
+    permutations: length of a signature. ngram: terms in a shingle.
     """
 
     permutations: int = 128
-    words: int = 5
-    chars: int = 5
+    ngram: int = 5
     seed: int = 1
 
     def factors(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
@@ -55,7 +54,7 @@ class Scheme:
         packed = texts if isinstance(texts, Packed) else pack(texts)
         out = np.empty((len(packed), self.permutations), np.uint32)
         found = np.zeros(len(packed), np.int64)
-        sign_loop(packed.data, packed.offsets, tables(), self.words, self.chars, *self.factors(), out, found)
+        sign_loop(packed.data, packed.offsets, tables(), self.ngram, *self.factors(), out, found)
         return out, found
 
     def shingles(self, texts: Sequence[str] | Packed) -> Sets:
@@ -68,7 +67,7 @@ class Scheme:
         terms = len(packed.data) if len(packed.data) < MUCH else int(count_terms(packed).sum())
         room = terms + 2 * len(packed) + 2
         out, found = np.empty(room, np.uint64), np.zeros(len(packed), np.int64)
-        shingle_loop(packed.data, packed.offsets, tables(), self.words, self.chars, out, found)
+        shingle_loop(packed.data, packed.offsets, tables(), self.ngram, out, found)
         offsets = np.zeros(len(packed) + 1, np.int64)
         size = sort_loop(out, found, offsets)
         return Sets(out[:size].copy(), offsets)

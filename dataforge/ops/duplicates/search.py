@@ -42,7 +42,7 @@ class Near:
 
     def __init__(self, run: Run, config: DedupConfig) -> None:
         self._run, self._config = run, config
-        self._scheme = Scheme(config.permutations, config.ngram, config.ngram)
+        self._scheme = Scheme(config.permutations, config.ngram)
         self._shape = bands(config.threshold, config.permutations)
         self._described = Described()
         self._saved: Saved | None = None
@@ -87,8 +87,7 @@ class Near:
         scheme, config = self._scheme, self._config
         return {
             "permutations": scheme.permutations,
-            "words": scheme.words,
-            "chars": scheme.chars,
+            "ngram": scheme.ngram,
             "seed": scheme.seed,
             "bands": self._shape[0],
             "band_rows": self._shape[1],

@@ -25,7 +25,7 @@ __all__ = ["open_task"]
 
 
 def _scheme(options: dict[str, Any]) -> Scheme:
-    return Scheme(options["permutations"], options["words"], options["chars"], options["seed"])
+    return Scheme(options["permutations"], options["ngram"], options["seed"])
 
 
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
