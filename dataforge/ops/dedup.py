@@ -100,6 +100,7 @@ def dedup(inputs: tuple[str, ...], output: str | None, config: DedupConfig, opti
     """Drop duplicates; faulty rows are errors, as in every command. The result's `decision` can be asked."""
     run = Run("dedup", inputs, output, options, ledger=LEDGER)
     refuse_tables(run)
+    _require_beside(run, config)
     if options.dry_run:
         return plan_result(run, "drop duplicate rows")
     with run:
@@ -116,6 +117,18 @@ def dedup(inputs: tuple[str, ...], output: str | None, config: DedupConfig, opti
         candidates = find_candidates(table, home, config.scope)
         decision = decide(table, home, candidates, 1.0, scope=config.scope, verify=True)
         return _apply(run, config, parts, decision, None)
+
+
+def _require_beside(run: Run, config: DedupConfig) -> None:
+    """Raise UsageError or InputError if what lies beside the inputs is asked for, and is not or cannot be there."""
+    from dataforge.ops.duplicates.keeping import require_scores
+
+    require_scores(config.keep, run.sources)
+    if config.save_scores or config.from_scores:
+        from dataforge.ops.scores.table import folder_of
+
+        for source in run.sources:
+            folder_of(source)
 
 
 def fingerprint_options(config: DedupConfig) -> dict[str, Any]:

@@ -1,19 +1,26 @@
 """dedup --method minhash: near duplicates by an oracle of Python sets; keepers, scopes, saved scores, the index."""
 
+import gc
 import json
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import plain_terms as plain
 import polars
 import pytest
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dataforge
+from dataforge.engine import ledgerfile
+from dataforge.engine.run import Run
 from dataforge.engine.worker import Task
 from dataforge.errors import InputError, OutputError, UsageError
 from dataforge.io.chunks import Chunk
+from dataforge.ops.duplicates.decision import Candidates, Table, decide
+from dataforge.ops.duplicates.keys import KEY
 from dataforge.ops.duplicates.minhash import bands
 
 TEA = "the water for green tea should never boil because boiling water makes the leaves bitter and dull"
@@ -128,6 +135,18 @@ def test_keep_longest_and_best(tmp_path):
     assert texts(tmp_path / "long.jsonl") == [longer, TEA]
     with pytest.raises(InputError):
         near(source, tmp_path / "best.jsonl", keep="best:n_chars")
+
+
+def test_keep_best_keeps_the_row_of_the_highest_score(tmp_path, cli):
+    longer = ZH + "请记住这一点。"
+    source = write(tmp_path / "in.jsonl", [{"text": ZH}, {"text": TEA}, {"text": longer}, {"text": TEA}])
+    assert cli("score", source, "--with", "length").code == 0
+    near(source, tmp_path / "best.jsonl", keep="best:n_chars")
+    assert texts(tmp_path / "best.jsonl") == [TEA, longer]
+    with pytest.raises(UsageError, match="2 were read"):
+        near(source, tmp_path / "few.jsonl", keep="best:n_chars", limit=2)
+    with pytest.raises(InputError, match="no score column"):
+        near(source, tmp_path / "few.jsonl", keep="best:nothing")
 
 
 def test_no_verify_trusts_the_signatures(tmp_path):
@@ -349,3 +368,117 @@ def test_a_changed_word_counts_in_chinese_text_too(tmp_path):
     ]
     source = write(tmp_path / "in.jsonl", [{"text": text} for text in rows])
     assert near(source, tmp_path / "out.jsonl").counts.kept == 2
+
+
+def decided(sets, order, threshold):
+    """The keepers of rows with these shingle sets, all of one bucket; order as in `Table`."""
+    n = len(sets)
+    keys = np.array([(row + 1, row + 1) for row in range(n)], KEY)
+    number = np.arange(n)
+    table = Table(
+        keys, np.zeros((n, 1), np.uint64), np.zeros(n, np.int32), number, keys["a"] > 0, keys["a"] > 0, order, [""]
+    )
+    ends = np.cumsum([len(one) for one in sets])
+    values = np.concatenate([np.array(one, np.uint64) for one in sets])
+    starts = ends - [len(one) for one in sets]
+    candidates = Candidates(np.argsort(order), np.zeros((n, 1), np.int32), 1, values, starts, ends)
+    return decide(table, number, candidates, threshold, scope="all", verify=True).keeper.tolist()
+
+
+@pytest.mark.parametrize("threshold", [0.07, 0.14, 0.28, 0.55, 0.56, 0.57, 0.58, 0.8])
+def test_a_similarity_of_exactly_the_threshold_is_enough(threshold):
+    """0.55 * 100 is more than 55 in floating point, and 55 / 100 is 0.55."""
+    share = round(threshold * 100)
+    assert decided([range(100), range(share)], np.arange(2), threshold) == [-1, 0]
+    assert decided([range(100), range(share - 1)], np.arange(2), threshold) == [-1, -1]
+
+
+def test_rows_of_an_index_stay_and_are_keepers_whatever_they_are_like():
+    """The second is near the first, the third near the second only; as rows of the input the second would go."""
+    sets = [range(100), range(10, 110), range(20, 120)]
+    assert decided(sets, np.array([-2, -1, 0]), 0.8) == [-1, -1, 1]
+    assert decided(sets, np.array([0, 1, 2]), 0.8) == [-1, 0, -1]
+
+
+def test_the_ledger_names_keepers_of_an_index_in_every_row_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(ledgerfile, "GROUP", 2)
+    rows = [{"text": text} for text in (TEA, ZH, "你好", MIXED)]
+    near(write(tmp_path / "monday.jsonl", rows), tmp_path / "m.jsonl", index=tmp_path / "seen")
+    near(write(tmp_path / "tuesday.jsonl", [*rows, {"text": "新的"}]), tmp_path / "t.jsonl", index=tmp_path / "seen")
+    ledger = polars.read_parquet(tmp_path / "t.jsonl.forge" / "ledger.parquet")
+    assert ledger["keeper_source"].to_list() == [*["monday.jsonl"] * 4, None]
+
+
+def test_the_longest_is_the_same_row_by_new_and_saved_signatures_and_by_keys(tmp_path):
+    """Turns are joined by a newline, whichever pass counts their characters."""
+    turns = [{"role": "user", "content": "绿茶 tea"}, {"role": "assistant", "content": "hot cup"}]
+    source = write(tmp_path / "in.jsonl", [{"text": "绿茶 tea hot cup"}, {"messages": turns}, {"text": "绿茶"}])
+    settings = {"keep": "longest", "ngram": 1}
+    fresh = near(source, tmp_path / "a.jsonl", save_scores=True, **settings).decision
+    again = near(source, tmp_path / "b.jsonl", from_scores=True, **settings).decision
+    exact = dataforge.dedup(source, output=tmp_path / "c.jsonl", keep="longest").decision
+    assert fresh.table.order.tolist() == again.table.order.tolist() == exact.table.order.tolist() == [0, 1, 2]
+    assert drops(fresh) == drops(again) == [("in.jsonl", 1, "in.jsonl", 0, "duplicate:minhash")]
+
+
+@pytest.mark.parametrize("flags", [["--save-scores"], ["--from-scores"], ["--keep", "best:n_chars"]])
+def test_what_lies_beside_a_file_is_refused_for_a_stream(tmp_path, cli, flags):
+    said = cli(
+        "dedup", "-", "-o", tmp_path / "out.jsonl", "--method", "minhash", *flags, stdin=b'{"text": "\xe8\x8c\xb6"}\n'
+    )
+    assert said.code == 2
+    assert "stdin is no file" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(tmp_path):
+    source = write(tmp_path / "in.jsonl", [{"text": ZH}])
+    with pytest.raises(InputError, match="no index"):
+        near(source, tmp_path / "out.jsonl", save_scores=True, index=tmp_path)
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_an_interrupted_run_leaves_no_index_and_no_signatures(tmp_path, monkeypatch):
+    source = write(tmp_path / "in.jsonl", [{"text": ZH}, {"text": TEA}])
+
+    def interrupted(*args, **more):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            near(source, tmp_path / "out.jsonl", save_scores=True, index=tmp_path / "all" / "seen")
+    assert list(tmp_path.iterdir()) == [source]
+    near(source, tmp_path / "out.jsonl", save_scores=True, index=tmp_path / "all" / "seen")
+    assert sorted(path.name for path in (tmp_path / "all" / "seen").iterdir()) == ["000001", "index.json"]
+
+
+def test_what_a_killed_run_left_in_an_index_does_not_count(tmp_path):
+    index = tmp_path / "seen"
+    for rest in ("000001", ".000001.abc.partial"):
+        (index / rest).mkdir(parents=True)
+    for name, text in (("a", ZH), ("b", ZH_TOO)):
+        result = near(write(tmp_path / f"{name}.jsonl", [{"text": text}]), tmp_path / f"{name}.out.jsonl", index=index)
+    assert result.counts.dropped == 1
+    assert not list(index.glob(".*.partial"))
+
+
+def test_two_runs_cannot_add_to_one_index_at_a_time(tmp_path):
+    first, second = (write(tmp_path / f"{n}.jsonl", [{"text": t}]) for n, t in (("a", ZH), ("b", TEA)))
+    index = tmp_path / "seen"
+    near(first, tmp_path / "a.out.jsonl", index=index)
+    before = (index / "index.json").read_bytes()
+    with FileLock(index / ".lock"), pytest.raises(InputError, match="another run"):
+        near(second, tmp_path / "b.out.jsonl", index=index)
+    assert (index / "index.json").read_bytes() == before
+    near(second, tmp_path / "b.out.jsonl", index=index)
+    assert [one["rows"] for one in json.loads((index / "index.json").read_text())["segments"]] == [1, 1]
+
+
+def test_a_decision_can_be_asked_again_after_its_run_has_ended(tmp_path):
+    source = write(tmp_path / "in.jsonl", [{"text": text} for text in (ZH, TEA, ZH_TOO)])
+    decision = near(source, tmp_path / "out.jsonl").decision
+    gc.collect()
+    similar = plain.jaccard(plain.shingles(ZH), plain.shingles(ZH_TOO))
+    assert len(drops(decision.rethreshold(similar))) == 1
+    assert drops(decision.rethreshold(np.nextafter(similar, 1))) == []

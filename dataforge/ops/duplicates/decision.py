@@ -60,8 +60,8 @@ class Table:
     """What is known of all rows, as columns of the same length.
 
     keys: 16 bytes. bands: uint64 (rows, bands). source, ordinal: where each row is. sound: False for faulty rows, which
-    take no part. worded: False for rows without a shingle. order: rank of each row in the order of keeping.
-    names: the sources, by number.
+    take no part. worded: False for rows without a shingle. order: rank of each row in the order of keeping, below 0 for
+    rows of an index, which stay whatever they are like. names: the sources, by number.
     """
 
     keys: NDArray[Any]
@@ -266,6 +266,7 @@ def _walk(
         *candidates.factors,
         table.keys["a"][rows],
         table.source[rows],
+        int(np.count_nonzero(table.order[rows] < 0)),
         SCOPES.index(scope),
         threshold,
         verify,

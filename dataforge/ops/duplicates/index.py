@@ -2,7 +2,8 @@
 
 `DIR/index.json` names the scheme and the segments; each run that adds rows writes one segment, a folder of columns
 (`sketches.py`): keys (ascending) and their rows, each band's keys (ascending) and their rows, shingle sets,
-and where each row came from. Only rows that stayed are in it. A segment is never changed.
+and where each row came from. Only rows that stayed are in it, and they stay: a new row is compared with all of them. A
+segment is never changed. One run at a time may use an index (`DIR/.lock`); what a killed run left does not count.
 
 Looking up n rows costs n * bands searches in each segment, and memory for the rows that match. On disk a row takes 8
 bytes a shingle, 24 a band, and 60.
@@ -13,14 +14,18 @@ Python: `dataforge.dedup("tuesday.jsonl", output="new.jsonl", method="minhash", 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import re
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from dataforge.engine.outputs import atomic_json, out_of_space
@@ -37,7 +42,8 @@ if TYPE_CHECKING:
 __all__ = ["Index"]
 
 SCHEMA = "dataforge.index/1"
-FILE = "index.json"
+FILE, LOCK = "index.json", ".lock"
+_REST = re.compile(r"[0-9]{6}|\.lock|\..*\.partial|index\.json\.partial")
 
 
 class Index:
@@ -57,15 +63,44 @@ class Index:
             "bands": list(shape),
             "segments": [],
         }
-        if self.path.exists():
-            self._load(config)
-        self.shape: tuple[int, int] = tuple(self.about["bands"])
-        self._segments = [Sketches.open(self.path / entry["folder"], SCHEMA) for entry in self.about["segments"]]
+        self._threshold = config.threshold
+        self._lock = FileLock(self.path / LOCK, timeout=0)
+        self._made: list[Path] = []
+        self._segments: list[Sketches] = []
         self._matched: list[tuple[int, NDArray[np.int64]]] = []
         self._writer: SketchWriter | None = None
         self._added = 0
 
-    def _load(self, config: DedupConfig) -> None:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(bands, rows of a band) of the signatures in the index."""
+        bands, rows = self.about["bands"]
+        return bands, rows
+
+    def open(self) -> None:
+        """Lock the index, so that no other run adds to it meanwhile, and open what it holds."""
+        if self.path.exists() and not self._is_new():
+            self._load()  # what does not fit is refused before anything is written
+        self._made = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout:
+            help = "wait until it has ended, or use another index"
+            raise InputError("another run is adding to this index", place=str(self.path), help=help) from None
+        except OSError as fault:
+            raise out_of_space(fault, str(self.path)) from None
+        if not self._is_new():
+            self._load()
+        for rest in self.path.glob(".*.partial"):  # of a run that was killed
+            shutil.rmtree(rest, ignore_errors=True)
+        self._segments = [Sketches.open(self.path / entry["folder"], SCHEMA) for entry in self.about["segments"]]
+
+    def _is_new(self) -> bool:
+        """True for a folder that holds nothing but what a killed first run, or one that has just begun, leaves."""
+        return self.path.is_dir() and all(_REST.fullmatch(path.name) for path in self.path.iterdir())
+
+    def _load(self) -> None:
         """Read what the folder says; it must fit what is asked for."""
         place = str(self.path)
         try:
@@ -78,8 +113,8 @@ class Index:
             if there.get(name) != self.about[name]:
                 what = f"was made with {name} {there.get(name)}, {self.about[name]} is asked for"
                 raise InputError(what, place=place, help="use the same settings, or another index")
-        if config.threshold < there["threshold"]:
-            what = f"finds rows from a similarity of {there['threshold']:g} on, {config.threshold:g} is asked for"
+        if self._threshold < there["threshold"]:
+            what = f"finds rows from a similarity of {there['threshold']:g} on, {self._threshold:g} is asked for"
             raise InputError(what, place=place, help=f"--threshold {there['threshold']:g} or more, or another index")
         self.about = there
 
@@ -150,7 +185,6 @@ class Index:
         """Write the rows that stay into a new segment, under a temporary name."""
         table, n = decision.table, sum(run.input_rows)
         kept = np.flatnonzero(table.sound[:n] & (decision.keeper[:n] < 0) & (decision.home[:n] == np.arange(n)))
-        run.name_sources(table.names[len(run.sources) :])
         self._added = len(kept)
         if not len(kept):
             return
@@ -199,6 +233,13 @@ class Index:
         """Remove what was not committed."""
         if self._writer is not None:
             self._writer.give_up()
+        if self._lock.is_locked:
+            if self._made:
+                (self.path / LOCK).unlink(missing_ok=True)
+            self._lock.release()
+        for folder in self._made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 def _look_up(keys: NDArray[np.uint64], rows: NDArray[np.int64], asked: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from dataforge.errors import UsageError
 from dataforge.io.paths import Source
 
-__all__ = ["rank"]
+__all__ = ["rank", "require_scores"]
+
+
+def require_scores(keep: str, sources: Sequence[Source]) -> None:
+    """Raise UsageError or InputError if the scores that decide are not there; before the inputs are read."""
+    if keep.startswith("best:"):
+        from dataforge.ops.scores.table import folder_of, refuse_missing, tables_of
+
+        for source in sources:
+            refuse_missing(source, [keep.removeprefix("best:")], tables_of(folder_of(source)))
 
 
 def rank(
@@ -45,6 +54,7 @@ def _scores(column: str, sources: Sequence[Source], n: int) -> NDArray[np.float6
     scores = np.concatenate([value.cast(pl.Float64).fill_nan(None).fill_null(-np.inf).to_numpy() for value in values])
     if len(scores) != n:
         raise UsageError(
-            f"--keep best:{column}: the tables have {len(scores):,} rows, {n:,} were read", help="no --limit"
+            f"--keep best:{column}: the score tables have {len(scores):,} rows, {n:,} were read",
+            help="leave --limit out",
         )
     return scores

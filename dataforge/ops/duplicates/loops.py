@@ -124,6 +124,7 @@ def walk_loop(  # noqa: C901
     b: Any,
     keys: Any,
     source: Any,
+    settled: Any,
     scope: Any,
     threshold: Any,
     verify: Any,
@@ -135,9 +136,9 @@ def walk_loop(  # noqa: C901
 
     buckets: (rows, bands) int32, the bucket of each band, -1 where no other row is in it. The shingles of a row are
     values[starts:ends], ascending; a and b make its signature. keys: equal for rows that are alike whatever their
-    shingles say. A row whose similarity with an already kept row of one of its buckets reaches the threshold gets the
-    most similar of these (of equals the earlier) as its keeper, with the estimated similarity and, if verified, the
-    exact one. A kept row has keeper -1.
+    shingles say. The first `settled` rows are kept, whatever they are like. A later row whose similarity with an
+    already kept row of one of its buckets reaches the threshold gets the most similar of these (of equals the earlier)
+    as its keeper, with the estimated similarity and, if verified, the exact one. A kept row has keeper -1.
     """
     n, bands = buckets.shape
     head = np.full(n_buckets, -1, np.int32)
@@ -148,7 +149,7 @@ def walk_loop(  # noqa: C901
     for row in range(n):
         best, most = -1, -1.0
         own = ends[row] - starts[row]
-        for band in range(bands):
+        for band in range(bands if row >= settled else 0):
             bucket = buckets[row, band]
             other = head[bucket] if bucket >= 0 else -1
             while other >= 0:
@@ -158,7 +159,8 @@ def walk_loop(  # noqa: C901
                     if scope == ALL or (scope == WITHIN and not apart) or (scope == ACROSS and apart):
                         there = ends[other] - starts[other]
                         equal = keys[other] == keys[row]
-                        if equal or not verify or min(own, there) >= threshold * max(own, there):
+                        # a quotient as `jaccard` makes it: threshold * max would be rounded another way
+                        if equal or not verify or min(own, there) / max(own, there, 1) >= threshold:
                             compared += 1
                             if equal:
                                 alike = 1.0

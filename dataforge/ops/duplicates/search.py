@@ -9,6 +9,7 @@ Python: `with Near(run, config) as near: parts, decision = near.decide()`
 
 from __future__ import annotations
 
+import sys
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -50,14 +51,22 @@ class Near:
         self._found = 0
 
     def __enter__(self) -> Near:
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def _open(self) -> None:
         config = self._config
         if config.save_scores or config.from_scores:
             self._saved = Saved(self._run.sources, self._scheme, config.fields)
             self._saved.open() if config.from_scores else self._saved.begin(self._run.options.force)
         if config.index is not None:
             self._index = Index(config.index, self._scheme, self._shape, config)
+            self._index.open()
             self._shape = self._index.shape
-        return self
 
     def _warm(self) -> None:
         """Load the compiled loop of the decision while the workers sign: it takes half a second."""
@@ -75,6 +84,7 @@ class Near:
         if self._index is not None:
             self._index.refuse_again(run.entries)
             table = self._index.join(table)
+            run.name_sources(table.names[len(run.sources) :])
         home = representatives(table, config.scope)
         candidates = find_candidates(table, home, config.scope)
         candidates.factors = self._scheme.factors()

@@ -85,7 +85,8 @@ class _Rows:
             self._roles.append(b"")
             pieces.append(row_text(record))
         self._added = index + 1
-        self.chars[index] = sum(map(len, pieces[self._firsts[index] :]))
+        own = pieces[self._firsts[index] :]
+        self.chars[index] = sum(map(len, own)) + max(len(own) - 1, 0)  # the length of `row_text`
 
     def _skip(self, index: int) -> None:
         """Let the rows from the last one added up to `index` begin where the next piece will."""

@@ -68,10 +68,14 @@ class SketchWriter:
         self._partial = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}.partial")
         self._files: dict[str, BinaryIO] = {}
         self._columns: dict[str, list[Any]] = {}
+        self._made = [folder for folder in self.path.parents if not folder.exists()]
         try:
             self._partial.mkdir(parents=True)
-        except OSError as fault:
-            raise out_of_space(fault, str(self.path)) from None
+        except BaseException as fault:  # an interrupt too: nobody knows of this writer yet
+            self.give_up()
+            if isinstance(fault, OSError):
+                raise out_of_space(fault, str(self.path)) from None
+            raise
 
     def add(self, name: str, values: NDArray[Any]) -> None:
         """Append rows (the first axis) to a column; all rows of it have one width."""
@@ -107,8 +111,11 @@ class SketchWriter:
             raise out_of_space(fault, str(self.path)) from None
 
     def give_up(self) -> None:
-        """Remove what was written and not committed."""
+        """Remove what was written and not committed, and the folders made for it that hold nothing else."""
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()
         shutil.rmtree(self._partial, ignore_errors=True)
+        for folder in self._made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
