@@ -221,10 +221,10 @@ def _prepare(recipe: Recipe, out: Path) -> None:
         try:
             step.config = from_mapping(operation.config, keys)
             step.options = from_mapping(RunOptions, {**run, "force": "force" in operation.options})
-        except ConfigError as fault:
-            problems += [f"{recipe.path}:{step.line}: {step.name}: {problem}" for problem in fault.problems]
         except UsageError as fault:
-            problems.append(f"{recipe.path}:{step.line}: {step.name}: {fault}")
+            said = fault.problems if isinstance(fault, ConfigError) else [str(fault)]
+            said = [*said[:-1], f"{said[-1]}; {fault.help}"] if fault.help else said
+            problems += [f"{recipe.path}:{step.line}: {step.name}: {problem}" for problem in said]
         if output is not None:
             written.add(str(output))
     if problems:

@@ -6,6 +6,7 @@ import unicodedata
 UNSPACED = (*range(0x0E00, 0x0F00), *range(0x3041, 0x3130), *range(0x4E00, 0xA000))
 CLOSERS = ")]}）］｝】〕〉》」』〗”’\"'»›*_`~"
 STOPS = ".!?。！？"
+VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))
 
 
 def fold(char):
@@ -19,6 +20,8 @@ def kind(char):
     if char in "*/%&#@\\-":
         return "symbol"
     category = unicodedata.category(char)
+    if category == "Cf" or char in VARIATIONS:
+        return "ignored"
     if category[0] in "LMN" or category == "Pc":
         return "char" if ord(char) in UNSPACED else "word"
     return "symbol" if category[0] == "S" else ""
@@ -30,8 +33,10 @@ def terms(text):
     while pos < len(text):
         start, what = pos, kind(text[pos])
         if what == "word":
-            while pos < len(text) and kind(text[pos]) == "word":
+            while pos < len(text) and kind(text[pos]) in ("word", "ignored"):
                 pos += 1
+            while kind(text[pos - 1]) == "ignored":
+                pos -= 1
         elif what == "symbol" and not (
             text[pos] == "-" and re.fullmatch("[A-Za-z]-[A-Za-z]", text[max(pos - 1, 0) : pos + 2])
         ):
@@ -41,8 +46,13 @@ def terms(text):
             pos += 1
             if what != "char":
                 continue
-        found.append((what, "".join(map(fold, text[start:pos])) if what != "symbol" else text[start], pos - start))
+        found.append((what, _folded(text[start:pos]) if what != "symbol" else text[start], pos - start))
     return found
+
+
+def _folded(word):
+    """Zero-width characters and variation selectors are passed over."""
+    return "".join(fold(char) for char in word if kind(char) != "ignored")
 
 
 def grams(tokens, words):
@@ -198,8 +208,6 @@ def measure(text):
         ),
         "sentences": sentences(text),
         "gram_chars": size(tokens),
-        "loop": loop(tokens),
-        "said": len(words) + len(chars),
     }
     counts |= {f"top_{n}": top(tokens, n) for n in (2, 3, 4)}
     return counts | {f"repeated_{n}": repeated(tokens, n) for n in range(5, 11)}

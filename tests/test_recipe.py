@@ -74,6 +74,12 @@ def test_faults_of_structure_are_all_said_with_file_and_line(place, text, messag
         assert message in said_all
 
 
+def test_faults_of_values_come_with_their_help(place):
+    (place / "recipe.yaml").write_text("steps:\n  - score: {in: a.jsonl, with: lenght}\n")
+    with pytest.raises(ConfigError, match=r"recipe.yaml:2: score: .*'lenght' is no scorer; did you mean 'length'"):
+        dataforge.run(str(place / "recipe.yaml"), output=str(place / "out"))
+
+
 def test_faults_of_values_name_the_step_and_its_line(place):
     (place / "recipe.yaml").write_text(RECIPE.replace("to: sharegpt", "to: sharegtp"))
     with pytest.raises(

@@ -89,7 +89,7 @@ def cli(debug: bool, color: str) -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    _heed_signals()
+    came = _heed_signals()
     try:
         code = cli.main(prog_name="dataforge", standalone_mode=False)
         if sys.stdout is not None:
@@ -100,22 +100,28 @@ def main() -> None:
         fault.show()
         code = 2
     except BaseException as fault:
-        code = _explain(fault)
+        code = _explain(KeyboardInterrupt() if came else fault)
     _leave_nothing_to_flush()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _heed_signals() -> None:
-    """End as tidily for a scheduler (SIGTERM) or a lost terminal (SIGHUP) as for Ctrl-C; ignored signals stay so."""
+def _heed_signals() -> list[int]:
+    """End as tidily for a scheduler (SIGTERM) or a lost terminal (SIGHUP) as for Ctrl-C; ignored signals stay so.
+
+    The list is of the signals that came: C code that imports a module may turn KeyboardInterrupt into ImportError.
+    """
+    came: list[int] = []
 
     def interrupt(number: int, frame: object) -> None:
+        came.append(number)
         raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 signal.signal(number, interrupt)
+    return came
 
 
 def _explain(fault: BaseException) -> int:

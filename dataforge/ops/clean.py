@@ -16,6 +16,7 @@ Python: `dataforge.clean("raw.jsonl", output="clean.jsonl").counts.repaired`
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,8 @@ from dataforge.registry import DIALECTS, Operation
 __all__ = ["OPERATION", "CleanConfig", "clean"]
 
 ALL = "all"
+MEANT = {"cn": "zh", "tw": "zh", "hk": "zh", "chinese": "zh", "us": "en", "english": "en", "jp": "ja", "kr": "ko"}
+"""Codes of countries and names that are taken for codes of languages."""
 REQUESTED = tuple(name for name in NAMES if name not in (*DEFAULTS, "pii"))
 
 
@@ -108,7 +111,12 @@ def _check_languages(codes: tuple[str, ...]) -> None:
     known = known_codes()
     for code in codes:
         if code not in known:
-            raise UsageError(f"--language: {code!r} is no code that is told apart", help=did_you_mean(code, known))
+            near = re.split("[-_ ,]", code.casefold())[0]
+            near = MEANT.get(near, near)
+            help = f"did you mean {near!r}?" if near in known else did_you_mean(code, known)
+            if "," in code:
+                help = "name one at a time: " + " ".join(f"--language {one.strip()}" for one in code.split(","))
+            raise UsageError(f"--language: {code!r} is no code that is told apart", help=help)
 
 
 def _lines(path: str | None) -> list[str]:

@@ -95,7 +95,7 @@ def score(inputs: tuple[str, ...], output: str | None, config: ScoreConfig, opti
         shown = plan if options.limit is None or not due else part
         result.data = {**result.report, "tables": [str(table.path) for table in _tables(plan)], "columns": {}}
         result.data["columns"] = summary(shown, names, options.limit)
-    result.lines += [*said, *_lines(result.data["columns"])]
+    result.lines = [] if options.quiet else [*result.lines, *said, *_lines(result.data["columns"])]
     return result
 
 

@@ -16,7 +16,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCRIPTS", "count_scripts", "language"]
+__all__ = ["SCRIPTS", "count_scripts", "language", "script_table"]
 
 SCRIPTS = (
     "none",
@@ -72,7 +72,8 @@ _BLOCKS = {
 
 
 @cache
-def _table() -> NDArray[np.uint8]:
+def script_table() -> NDArray[np.uint8]:
+    """The number in SCRIPTS of each code point's script."""
     table = np.zeros(0x110000, dtype=np.uint8)
     for name, blocks in _BLOCKS.items():
         for low, high in blocks:
@@ -86,7 +87,7 @@ def count_scripts(texts: list[str]) -> NDArray[np.int64]:
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
     codes = np.frombuffer("".join(texts).encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
     home = np.repeat(np.arange(len(texts)), lengths)
-    flat = home * len(SCRIPTS) + _table()[codes]
+    flat = home * len(SCRIPTS) + script_table()[codes]
     counts.ravel()[:] = np.bincount(flat, minlength=counts.size)
     return counts
 

@@ -10,6 +10,8 @@ import uuid
 
 import pytest
 
+from dataforge.cli import main as command_line
+
 LINE = b'{"instruction": "%d \xe8\x8c\xb6", "input": "", "output": "steep for three minutes, not longer than that"}\n'
 
 
@@ -115,6 +117,24 @@ def test_a_scheduler_that_ends_a_run_finds_it_as_tidy_as_ctrl_c_does(number, sta
     assert process.returncode == 130 and "error: interrupted" in err.decode()
     assert names(tmp_path) == ["big.jsonl"]
     wait_for(lambda: not living())
+
+
+def test_an_interrupt_that_an_import_turns_into_a_fault_is_an_interrupt(monkeypatch, capsys):
+    def imports(**_):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("numpy._core.multiarray failed to import") from None  # as C code does
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    monkeypatch.setattr(command_line.cli, "main", imports)
+    try:
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert end.value.code == 130 and capsys.readouterr().err.startswith("error: interrupted")
 
 
 def test_ctrl_c_while_a_pipe_is_copied_leaves_no_copy(started, tmp_path):

@@ -156,6 +156,53 @@ def test_the_blank_before_a_completion_stays(tmp_path):
     assert out == {"prompt": "The sky is ", "completion": "blue"}
 
 
+def test_a_prompt_that_is_a_text_keeps_its_last_line_ends_too(tmp_path):
+    rows = [
+        {"prompt": 'def f():\n    """说明"""  \r\n', "completion": "    return 1 \n"},
+        {"prompt": "def f():\u200b\n    ", "task_id": "T/1", "canonical_solution": "return 1\n"},
+        {"prompt": [{"role": "user", "content": "你好\n"}], "completion": [{"role": "assistant", "content": "好 \n"}]},
+        {"prompt": "x:\n\n\n\n\n", "chosen": "a\n", "rejected": "b\n"},
+        {"prompt": "x:\n", "completion": "\n  y"},
+    ]
+    _, out = cleaned(tmp_path, rows)
+    assert out == [
+        {"prompt": 'def f():\n    """说明"""\n', "completion": "    return 1"},
+        {"prompt": "def f():\n    ", "task_id": "T/1", "canonical_solution": "return 1\n"},
+        {"prompt": [{"role": "user", "content": "你好"}], "completion": [{"role": "assistant", "content": "好"}]},
+        {"prompt": "x:\n\n\n", "chosen": "a", "rejected": "b"},
+        {"prompt": "x:\n", "completion": "  y"},
+    ]
+
+
+def test_an_input_without_an_instruction_stays_the_input(tmp_path):
+    rows = [
+        {"instruction": "", "input": "要求输入", "output": "好"},
+        {"instruction": "", "input": "a\u200bb", "output": "x "},
+        {"指令": "", "输入": "要求", "输出": "好\u200b"},
+        {"instruction": "", "input": "x", "output": "y", "history": [["q", "a\u200b"]]},
+    ]
+    _, out = cleaned(tmp_path, rows)
+    assert out == [
+        rows[0],
+        {"instruction": "", "input": "ab", "output": "x"},
+        {"指令": "", "输入": "要求", "输出": "好"},
+        {"instruction": "", "input": "x", "output": "y", "history": [["q", "a"]]},
+    ]
+    assert [fate for fate, _, _ in fates(tmp_path)] == ["kept", "repaired", "repaired", "repaired"]
+
+
+def test_what_is_found_is_counted_once_and_never_shown(tmp_path):
+    rows = [
+        {"instruction": "mail a@b.co  \nplease ", "input": "or x@y.io  \nok ", "output": "done"},
+        {"instruction": "写信", "input": "给 zhang@163.com ", "output": "好"},
+    ]
+    result, _ = cleaned(tmp_path, rows, pii="all", diff=5)
+    assert result.data["found"] == {"email": 3}
+    assert [detail for _, _, detail in fates(tmp_path)] == ["email 2", "email 1"]
+    shown = "\n".join(result.lines)
+    assert not any(text in shown for text in ("a@b.co", "x@y.io", "zhang@163.com", "b.co", "y.io"))
+
+
 def test_a_row_that_had_text_and_has_none_left_is_dropped_by_name(tmp_path):
     rows = [
         {"text": "\u200b\ufeff"},
@@ -173,6 +220,18 @@ def test_a_row_that_had_text_and_has_none_left_is_dropped_by_name(tmp_path):
     assert [reject["rule"] for reject in rejects] == ["empty", "empty"] and result.counts.dropped == 2
 
 
+def test_a_row_without_text_that_holds_a_call_or_a_picture_stays(tmp_path):
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    picture = {"type": "image_url", "image_url": {"url": "图.png"}}
+    rows = [
+        {"messages": [{"role": "user", "content": "\u200b"}, {"role": "assistant", "content": None, "tool_calls": [call]}]},
+        {"messages": [{"role": "user", "content": [picture, {"type": "text", "text": "\ufeff"}]}, {"role": "assistant", "content": "\u200b"}]},
+    ]  # fmt: skip
+    _, out = cleaned(tmp_path, rows)
+    assert [fate for fate, _, _ in fates(tmp_path)] == ["repaired", "repaired"]
+    assert out[0]["messages"][1] == rows[0]["messages"][1] and out[1]["messages"][0]["content"][0] == picture
+
+
 def test_harmful_rows_and_other_languages_are_dropped_by_name(tmp_path):
     (tmp_path / "mine.txt").write_text("坏词\n")
     rows = [
@@ -188,6 +247,16 @@ def test_harmful_rows_and_other_languages_are_dropped_by_name(tmp_path):
     }
     manifest = (tmp_path / "out.jsonl.forge" / "manifest.json").read_text()
     assert str(tmp_path) not in manifest
+
+
+@pytest.mark.parametrize(
+    ("code", "help"),
+    [("cn", "'zh'"), ("zh-CN", "'zh'"), ("ZH", "'zh'"), ("English", "'en'"), ("zh,en", "--language zh --language en")],
+)
+def test_a_language_that_is_spelled_otherwise_is_guessed(code, help, tmp_path):
+    with pytest.raises(UsageError) as fault:
+        cleaned(tmp_path, [{"text": "x"}], language=code)
+    assert help in str(fault.value.help)
 
 
 def test_the_output_does_not_depend_on_workers(tmp_path):

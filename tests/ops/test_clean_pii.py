@@ -163,3 +163,10 @@ def test_every_word_of_the_built_in_lists_finds_itself():
         random.Random(0).shuffle(entries)
         assert len(entries) == len(set(entries)) > 20
         assert all(words.find(f"前 {entry} 后") for entry in entries)
+
+
+def test_any_number_of_finds_is_replaced_where_kinds_follow_each_other():
+    row = f"邮箱 a@b.co 电话 13812345678, token = '{KEY}' 8.8.4.104 "
+    cleaner = Cleaner(["pii"], Settings(tuple(KINDS)))
+    assert cleaner.clean(row * 5000) == "邮箱 [EMAIL] 电话 [PHONE], token = '[SECRET]' [IP] " * 5000
+    assert cleaner.detail == "email 5000, ip 5000, phone 5000, secret 5000"

@@ -23,7 +23,7 @@ from dataforge.ops.cleaning.order import DEFAULTS, NAMES, Cleaner
 from dataforge.ops.cleaning.repair import Settings
 
 INNOCENT = [
-    "", "好", "你好", "谢谢。", "x", "OK", "👨‍👩‍👧‍👦", "❤️", "1️⃣", "👩🏽‍💻", "🏳️‍🌈", "🇨🇳", "👍🏿",
+    "", "好", "你好", "谢谢。", "x", "OK", "👨‍👩‍👧‍👦", "❤️", "ℹ️", "“\ufe01中”\ufe01", "1️⃣", "👩🏽‍💻", "🏳️‍🌈", "🇨🇳", "👍🏿",
     "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", "می‌خواهم یک کتاب", "क्‍ष नमस्ते", "ไทย\u200bภาษา",
     "שלום \u200fabc", "パパとばば", "ﾊﾟﾊﾟ", "葛󠄀城市", "　　中文首行缩进。", "联通", "①㎏½，。！", "naïve café É’s", "СОБАКА ёлка",
     "def f():\n    if x:\n\treturn  1\n\n\nclass A:\n    pass", "a  b   c", "it’s “fine” … – yes", "École é’",
@@ -180,6 +180,8 @@ def test_repeated_lines_and_phrases_are_said_once():
     loop = "I am sorry, I cannot do that. "
     assert repaired(repeats, "Well: " + loop * 9 + "Bye") == "Well: " + loop + "Bye"
     assert repaired(repeats, "我不知道怎么办。" * 20) == "我不知道怎么办。"
+    plain = " ".join(map(str, range(30_000)))  # longer than what is looked at together
+    assert repaired(repeats, plain + "我不知道怎么办。" * 20) == plain + "我不知道怎么办。"
 
 
 @pytest.mark.parametrize(

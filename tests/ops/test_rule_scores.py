@@ -184,7 +184,7 @@ def test_the_quick_look_misses_no_machine_voice():
         "我只是一个语言模型",
         "身为聊天机器人，我没有",
     ):
-        assert (speaks_as_ai(text) is not None) <= rules._may_be_ai(text)
+        assert bool(row(chat("x", text))["answer_as_ai"]) == (speaks_as_ai(text) is not None), text
 
 
 def test_an_answer_that_got_stuck_loops():

@@ -220,6 +220,13 @@ def test_a_limit_shows_figures_and_keeps_no_table(rows):
     assert scored(rows, limit=1).data["columns"]["n_chars"]["values"] == 1
 
 
+def test_quiet_prints_no_figures_unless_they_are_asked_for_as_json(rows, cli):
+    rows.write_text('{"question": "茶？", "answer": "tea"}\n')
+    said = cli("score", str(rows), "--with", "length", "-q")
+    assert (said.code, said.out, said.err) == (0, b"", "")
+    assert json.loads(cli("score", str(rows), "--with", "length", "-q", "--json").out)["columns"]
+
+
 def test_a_dry_run_says_what_is_due_and_writes_nothing(rows):
     table = f"  {rows}.scores/length.parquet"
     assert scored(rows, dry_run=True).lines == ["would write:", table]

@@ -237,6 +237,31 @@ def test_a_dry_run_reads_tables_alone(tmp_path, monkeypatch):
     assert result.data["keep"] == 2 and "would keep 2 of 3 rows, drop 1" in result.lines
 
 
+def test_a_dry_run_tells_rows_without_a_score_from_rows_that_cannot_be_read(tmp_path):
+    source = tmp_path / "混合 rows.jsonl"
+    rows = [
+        {"text": "no answer"},
+        {"question": "问", "answer": "答"},
+        {"text": "没有答案"},
+        {"question": "q", "answer": "long"},
+    ]
+    source.write_bytes(b"".join(dirty.line_of(row) + b"\n" for row in rows) + b"[]\n")
+    dataforge.score(source, scorers="length", on_error="reject")
+    for options, keep in (({}, 1), ({"keep_null": True}, 3)):
+        wanted = {"where": "answer_chars > 1", "on_error": "reject", **options}
+        done, _, _ = run(source, tmp_path, **wanted)
+        rehearsed = dataforge.select(source, output=tmp_path / "o.jsonl", dry_run=True, **wanted)
+        assert done.counts.kept == rehearsed.data["keep"] == keep and rehearsed.data["rows"] == 4
+    nothing = dataforge.select(source, output=tmp_path / "o.jsonl", where="1 = 1", on_error="reject", dry_run=True)
+    assert (nothing.data["rows"], nothing.data["keep"]) == (4, 4)
+    mine = write(tmp_path / "mine.jsonl", {"ppl": [1.0, None, 3.0]})
+    rehearsed = dataforge.select(mine, output=tmp_path / "o.jsonl", where="ppl > 2", dry_run=True)
+    assert (rehearsed.data["rows"], rehearsed.data["keep"]) == (3, 1)
+    with pytest.raises(InputError) as fault:
+        dataforge.select(source, output=tmp_path / "o.jsonl", where="words > 1")
+    assert "混合 rows.jsonl' --with rules" in str(fault.value.help)
+
+
 def test_a_score_that_is_absent_says_how_to_make_it(tmp_path):
     source = tmp_path / "rows.jsonl"
     source.write_bytes(b'{"text": "a"}\n')
@@ -246,6 +271,9 @@ def test_a_score_that_is_absent_says_how_to_make_it(tmp_path):
     with pytest.raises(UsageError, match="'n_char' is no score column") as fault:
         run(source, tmp_path, where="n_char > 1")
     assert fault.value.help.startswith("did you mean 'n_chars'? (dataforge score --with length makes it)")
+    with pytest.raises(UsageError, match="'中文' is no score column") as fault:
+        run(source, tmp_path, where="lang = 中文")
+    assert fault.value.help.startswith("a text stands in single quotes: '中文'")
     dataforge.score(source, scorers="length")
     source.write_bytes(b'{"text": "b"}\n')
     with pytest.raises(InputError, match="is stale"):

@@ -6,11 +6,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dataforge.ops.signals import lines, repeats, texts, words
-from dataforge.ops.signals.answers import brackets_open, fence_open, is_cut
+from dataforge.ops.signals.answers import Sides, brackets_open, fence_open, is_cut, marks
 from dataforge.ops.signals.characters import CLOSERS, STOPS
 from dataforge.ops.signals.documents import total
 from dataforge.ops.signals.function_words import BOILERPLATE, EIGHT
 from dataforge.ops.signals.languages import mismatches, scripts
+from dataforge.ops.signals.sections import batches
 from dataforge.ops.terms import Terms
 
 WORDS = st.sampled_from(
@@ -48,13 +49,46 @@ def test_the_kernels_agree_with_the_plain_reference(some):
 @given(st.lists(st.tuples(st.one_of(TEXTS, REPEATING), st.one_of(TEXTS, REPEATING)), min_size=1, max_size=5))
 def test_what_an_answer_takes_from_its_question_agrees_with_the_reference(pairs):
     pairs = [*pairs, *((one, one + " " + other) for one, other in pairs)]
-    echoed, same, _, _ = repeats.of_answers(*map(list, zip(*pairs, strict=True)))
-    assert echoed.tolist() == pytest.approx([reference.echo(*pair) for pair in pairs])
     tokens = [[reference.terms(text) for text in pair] for pair in pairs]
     words = [[[token[1] for token in side] for side in pair] for pair in tokens]
-    assert same.tolist() == [
-        asked == said and bool(reference.grams(side, 4)) for (asked, said), (side, _) in zip(words, tokens, strict=True)
-    ]
+    together = [([*pair], Sides(*pair, acts=False, asked=0, said=1)) for pair in pairs]
+    alone = [(["another text"], Sides(*pair, acts=False)) for pair in pairs]
+    for rows in (together, alone):
+        (some,) = batches(rows)
+        found = repeats.of_answers(some, repeats.measure(some.whole))
+        assert found["echo"].tolist() == pytest.approx([reference.echo(*pair) for pair in pairs])
+        assert found["repeated"].tolist() == pytest.approx(
+            [reference.repeated(side, 5) / max(reference.size(side), 1) for _, side in tokens]
+        )
+        assert found["loop"].tolist() == pytest.approx(
+            [reference.loop(side) / max(sum(token[0] != "symbol" for token in side), 1) for _, side in tokens]
+        )
+        assert found["equal"].tolist() == [
+            asked == said and bool(reference.grams(side, 4))
+            for (asked, said), (side, _) in zip(words, tokens, strict=True)
+        ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.one_of(TEXTS, REPEATING, st.text("()[]{}（）【】`~<>a中\n", max_size=30)), min_size=1, max_size=6))
+@example(["```\na", "`", "``", "`` `", "~~~", "（【】", "}{[["])
+def test_brackets_and_fences_of_sections_are_those_of_their_texts(some):
+    (found,) = batches([([text], Sides("", text, acts=False, said=0)) for text in some])
+    brackets, fences = marks(found.parts, found.said)
+    assert brackets.tolist() == list(map(brackets_open, some))
+    assert fences.tolist() == ["```" in text or "~~~" in text for text in some]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=5))
+@example([("", "", ""), ("a", "", "b"), ("你好", "再见", "")])
+def test_a_row_of_sections_is_measured_as_its_text_is(rows):
+    (some,) = batches([([*row], None) for row in rows])
+    (plain,) = batches([(["\n".join(row)], None) for row in rows])
+    for name in ("hashes", "kinds", "offsets"):
+        assert getattr(some.whole.terms, name).tolist() == getattr(plain.whole.terms, name).tolist()
+    n = plain.whole.offsets[-1]
+    assert some.whole.codes[:n].tolist() == plain.whole.codes[:n].tolist()
 
 
 @settings(max_examples=30, deadline=None)

@@ -34,7 +34,8 @@ def shown(before: str, after: str) -> list[str]:
     old, new = before[start : len(before) - end], after[start : len(after) - end]
     start, old, new = _whole_words(before, start, end, old, new)
     pieces = list(_pieces(old, new))
-    lines = [_line(before, start + at, gone, come) for at, gone, come in pieces[:HUNKS]]
+    private = any(_PLACEHOLDER.search(come) for _, _, come in pieces)
+    lines = [_line(before, start + at, gone, come, private) for at, gone, come in pieces[:HUNKS]]
     if len(pieces) > HUNKS:
         lines.append(f"and {len(pieces) - HUNKS:,} more changes")
     return lines
@@ -71,14 +72,14 @@ def _whole_words(before: str, start: int, end: int, old: str, new: str) -> tuple
     return start - len(lead), lead + old + tail, lead + new + tail
 
 
-def _line(before: str, at: int, gone: str, come: str) -> str:
-    """One change amid some of the text before and after it."""
+def _line(before: str, at: int, gone: str, come: str, private: bool) -> str:
+    """One change amid some of the text before and after it; private: the text had personal data."""
     lead = before[max(0, at - CONTEXT) : at]
     rest = before[at + len(gone) : at + len(gone) + CONTEXT]
     if _PLACEHOLDER.search(come):
         gone = gone[:2] + "*" * max(0, len(gone) - 2)
-        rest = _masked(rest)
-        lead = _masked(lead)
+    if private:
+        rest, lead = _masked(rest), _masked(lead)
     changed = (f"[-{_visible(_cut(gone))}-]" if gone else "") + (f"{{+{_visible(_cut(come))}+}}" if come else "")
     return _visible(lead) + changed + _visible(rest)
 

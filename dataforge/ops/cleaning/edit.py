@@ -22,7 +22,7 @@ from dataforge.formats.nearest import nearest
 from dataforge.formats.spelling import Spelling, same_value
 from dataforge.record import Reasoning, Record, Turn
 
-__all__ = ["edited", "put_texts", "texts_of"]
+__all__ = ["edited", "has_only_texts", "put_texts", "texts_of"]
 
 Read = Callable[[dict[str, Any]], Record]
 Clean = Callable[[str], str]
@@ -44,6 +44,11 @@ def texts_of(record: Record) -> list[str]:
             elif type(part) is Reasoning:
                 found.append(part.text)
     return found
+
+
+def has_only_texts(record: Record) -> bool:
+    """True if no turn holds anything beside text: no call, no result, no picture."""
+    return all(type(part) in (str, Reasoning) for turn in _turns(record) for part in turn.parts)
 
 
 def put_texts(record: Record, texts: list[str]) -> None:
@@ -106,8 +111,8 @@ def _changes(row: Any, old: list[str], new: list[str], clean: Clean) -> tuple[di
     for number, (was, now) in enumerate(zip(old, new, strict=True)):
         if was in known:
             continue
-        joined = _in_parts(was, strings, changes, clean) if was != now else was
-        if joined != was:
+        joined, rest = _in_parts(was, strings, changes, clean) if was != now else (was, was)
+        if joined != was or (was != now and not rest.strip()):  # parts that need nothing stay: what joins them is ours
             whole[number] = joined
         elif was:
             inside.append((was, now))
@@ -115,9 +120,9 @@ def _changes(row: Any, old: list[str], new: list[str], clean: Clean) -> tuple[di
     return changes, whole
 
 
-def _in_parts(text: str, strings: list[str], changes: dict[str, str], clean: Clean) -> str:
-    """A text whose parts are strings of the row, with these repaired (and noted in `changes`)."""
-    parts, seen = [], 0
+def _in_parts(text: str, strings: list[str], changes: dict[str, str], clean: Clean) -> tuple[str, str]:
+    """A text whose parts are strings of the row, with these repaired (and noted in `changes`); what is in no part."""
+    parts, rest, seen = [], [], 0
     for piece in strings:
         at = text.find(piece, seen) if piece else -1
         if at < 0:
@@ -126,8 +131,9 @@ def _in_parts(text: str, strings: list[str], changes: dict[str, str], clean: Cle
         if repaired != piece:
             changes[piece] = repaired
         parts += [text[seen:at], repaired]
+        rest.append(text[seen:at])
         seen = at + len(piece)
-    return "".join([*parts, text[seen:]])
+    return "".join([*parts, text[seen:]]), "".join([*rest, text[seen:]])
 
 
 def _inside(strings: list[str], texts: list[tuple[str, str]], changes: dict[str, str]) -> None:

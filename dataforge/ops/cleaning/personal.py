@@ -146,12 +146,15 @@ def _repair(text: str, settings: Settings, found: Counter[str]) -> str:
     for kind, (placeholder, spans) in KINDS.items():
         if kind not in settings.kinds or (kind in NUMBERS and not has_numbers):
             continue
+        more: list[tuple[int, int, str]] = []
         for start, stop in sorted(set(spans(text))):
             at = bisect.bisect(taken, (start, stop, ""))
             if (at and taken[at - 1][1] > start) or (at < len(taken) and taken[at][0] < stop):
                 continue
-            taken.insert(at, (start, stop, placeholder))
-            found[kind] += 1
+            if not more or more[-1][1] <= start:
+                more.append((start, stop, placeholder))
+        found[kind] += len(more)
+        taken = sorted(taken + more)  # two sorted runs: linear
     if not taken:
         return text
     parts, seen = [], 0

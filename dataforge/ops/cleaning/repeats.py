@@ -30,6 +30,8 @@ TIMES, WHOLE = 5, 60
 SHORTEST, LONGEST = 2, 80
 EVERY, AGREEING = 16, 3
 """Of the 48 characters that are equal at least, as many places are looked at, so far apart."""
+BLOCK = 1 << 16
+"""Characters that are looked at together (a multiple of EVERY): they take 80 bytes each."""
 _PHRASE = re.compile(rf"(.{{{SHORTEST},{LONGEST}}}?)\1{{{TIMES - 1},}}")
 _LETTER = re.compile(r"[^\W\d_]")
 
@@ -76,6 +78,12 @@ def _in_a_row(lines: list[str]) -> set[int]:
 
 def _may_repeat(line: str) -> bool:
     """False if no phrase can be repeated so often in the line."""
+    over = LONGEST + AGREEING * EVERY
+    return any(_agrees(line[begin : begin + BLOCK + over]) for begin in range(0, len(line), BLOCK))
+
+
+def _agrees(line: str) -> bool:
+    """True if a stretch of AGREEING places in a row equals what stands as far behind it."""
     codes = np.frombuffer(line.encode("utf-32-le", errors="surrogatepass"), dtype="<u4")
     padded = np.concatenate([codes, np.full(LONGEST, 0xFFFFFFFF, dtype="<u4")])
     windows = np.lib.stride_tricks.sliding_window_view(padded, LONGEST + 1)[::EVERY]

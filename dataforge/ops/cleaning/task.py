@@ -5,7 +5,8 @@ keep), `from`, `diff` (changed rows to show, from each chunk). A row that no rep
 Stats: `written`; `repair:NAME`, the rows that a repair changed; `found:WHAT`. Payload: `diff`, rows as JSON.
 
 A repaired row whose `_layout` no longer fits it goes out without (rule `stale_layout`, as convert has it).
-Rules of dropped rows: `empty` (it had text, and has none after the repairs), `harmful:LIST`, `language:CODE`.
+Rules of dropped rows: `empty` (it had text and nothing else, and has none after the repairs), `harmful:LIST`,
+`language:CODE`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from dataforge.errors import RowError
 from dataforge.formats.detect import dialect, find
 from dataforge.formats.folded import KEY
 from dataforge.ops.cleaning.changes import shown
-from dataforge.ops.cleaning.edit import edited, texts_of
+from dataforge.ops.cleaning.edit import edited, has_only_texts, texts_of
 from dataforge.ops.cleaning.order import Cleaner
 from dataforge.ops.cleaning.repair import Settings
+from dataforge.ops.cleaning.spaces import BLANKS
 from dataforge.ops.rows import json_line, too_deep
 from dataforge.ops.way import STALE
 from dataforge.record import Record, record_id
@@ -31,7 +33,10 @@ from dataforge.record import Record, record_id
 __all__ = ["open_task"]
 
 CONTINUED = frozenset(("trl-completion", "trl-prompt", "trl-stepwise", "trl-preference", "trl-unpaired"))
-"""Dialects where an answer may go on in the line of its prompt: the blanks that a text ends with mean something."""
+"""Dialects where an answer may go on in the line of its prompt: the blanks that a text ends with mean something.
+
+So do the line ends of a prompt that is a text: the body of a function must not begin in the line of its docstring.
+"""
 UNKNOWN = "und"
 
 
@@ -92,45 +97,55 @@ class _Task:
         cleaner = self.cleaner = self.cleaners[not record.is_document]
         cleaner.clear()
         old = texts_of(record)
-        clean = self._continued if (record.layout or {}).get("dialect") in CONTINUED else cleaner.clean
-        new = [clean(text) for text in old]
+        layout, clean = record.layout or {}, cleaner.clean
+        if layout.get("dialect") in CONTINUED:
+            clean = self._continued
+            new = self._all_continued(old, layout["row"])
+        else:
+            new = [clean(text) for text in old]
         if self.drops or cleaner.used:
-            reason = self._dropped(old, new)
+            reason = self._dropped(old, new, record)
             if reason:
                 batch.drop(index, *reason)
                 return False
         if not cleaner.used or new == old:
             return True
-        rule, detail = cleaner.rule, cleaner.detail
-        row = edited(value, record, module, batch.spelling, new, clean)
+        rule, detail, found = cleaner.rule, cleaner.detail, dict(cleaner.found)
+        row = edited(value, record, module, batch.spelling, new, clean)  # may clean parts of texts, which counts anew
+        if row == value:
+            return True
         if KEY in value and KEY not in row:
             rule += "+" + STALE
         batch.out.append(json_line(row))
         batch.repaired(index, rule, detail)
-        self._count(batch, rule, detail)
+        self._count(batch, rule, found)
         if len(shown_rows) < self.diff:
             changes = [shown(was, now) for was, now in zip(old, new, strict=True) if was != now]
             shown_rows.append([batch.line(index), rule, detail, changes])
         return False
 
-    def _continued(self, text: str) -> str:
-        """A text whose last blanks stay."""
-        bare = text.rstrip(" \t\u3000")
-        tail = text[len(bare) :]
-        repaired = self.cleaner.clean(text)
-        if not tail or not repaired:
-            return repaired
-        return repaired.rstrip(" \t\u3000") + tail
+    def _all_continued(self, texts: list[str], row: dict[str, Any]) -> list[str]:
+        """The texts of a row of prompts and answers; a prompt that is a text keeps its last line ends too."""
+        prompt = [self._continued(text, BLANKS + "\r\n") for text in texts[:1] if type(row.get("prompt")) is str]
+        return prompt + [self._continued(text) for text in texts[len(prompt) :]]
 
-    def _count(self, batch: Batch, rule: str, detail: str) -> None:
+    def _continued(self, text: str, blanks: str = BLANKS) -> str:
+        """A text whose last blanks stay; line ends among them become line feeds."""
+        bare = text.rstrip(blanks)
+        if not bare or len(bare) == len(text):
+            return self.cleaner.clean(text)
+        repaired = self.cleaner.clean(bare)
+        return repaired and repaired + self.cleaner.clean(f"x{text[len(bare) :]}x")[1:-1]
+
+    def _count(self, batch: Batch, rule: str, found: dict[str, int]) -> None:
         for name in rule.split("+"):
             batch.stats["repair:" + name] += 1
-        for what, number in self.cleaner.found.items():
+        for what, number in found.items():
             batch.stats["found:" + what] += number
 
-    def _dropped(self, old: list[str], new: list[str]) -> tuple[str, str] | None:
+    def _dropped(self, old: list[str], new: list[str], record: Record) -> tuple[str, str] | None:
         """The rule by which a row is dropped, and a word on it."""
-        if self.cleaner.used and not any(map(str.strip, new)) and any(map(str.strip, old)):
+        if self.cleaner.used and not any(map(str.strip, new)) and any(map(str.strip, old)) and has_only_texts(record):
             return "empty", self.cleaner.rule
         for words in self.lists:
             if any(words.find(text) for text in new):

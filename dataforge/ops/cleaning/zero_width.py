@@ -31,7 +31,8 @@ _JOINING = re.compile(
 )
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 _HAN = re.compile("[\u2e80-\u303f\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
-_KEYCAP = "#*0123456789"
+_VARIED = re.compile("[#*0-9\u2018-\u201d\u2139\u1000-\u109f\ua840-\ua87f\uaa60-\uaa7f]")
+"""Characters with variants beside pictures and Han: keycaps, quotation marks, ℹ, letters of Burmese and Phags-pa."""
 DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 SOFT = "\u00ad"
 _BREAK = re.compile("(?<=[^\\W\\d_])\u00ad(?=[^\\W\\d_]|\\n)|(?<=[-\u2010-\u2013])\u00ad|\u00ad(?=[-\u2010])")
@@ -68,7 +69,7 @@ def _belongs(sign: str, earlier: str, before: str, after: str, rtl: bool) -> boo
     if sign in DIRECTIONS:
         return rtl
     if "\ufe00" <= sign <= "\ufe0f":
-        return not earlier and (_is_picture(before) or before in _KEYCAP or bool(_HAN.match(before)))
+        return not earlier and (_is_picture(before) or bool(_VARIED.match(before) or _HAN.match(before)))
     if sign >= "\U000e0100":
         return not earlier and bool(_HAN.match(before))
     if sign == "\u200d":

@@ -188,6 +188,8 @@ def refuse_unknown(columns: Iterable[str], plan: Plan) -> None:
         if column not in known:
             near = did_you_mean(column, known)
             meant = near.partition("'")[2].rpartition("'")[0] if near.startswith("did") else ""
+            if not meant:
+                near = f"a text stands in single quotes: '{column}'"
             owner = f" (dataforge score --with {owner_of(meant)} makes it)" if owner_of(meant) else ""
             rest = f"{owner}; dataforge score --list lists all columns"
             raise UsageError(f"{column!r} is no score column", help=near + rest)

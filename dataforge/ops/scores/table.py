@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -51,7 +52,7 @@ class Table(NamedTuple):
         then = self.about["input"]
         if (then["bytes"], then["hash"]) != (entry["bytes"], entry["hash"]):
             name = self.about["scorer"]
-            help = f"score again: dataforge score {source.spelled} --with {name}"
+            help = f"score again: dataforge score {shlex.quote(source.spelled)} --with {name}"
             raise InputError(f"is stale: {source.spelled} has changed since", place=str(self.path), help=help)
 
 
@@ -89,10 +90,10 @@ def tables_of(folder: Path, names: Iterable[str] | None = None) -> dict[str, Tab
             file = pq.read_metadata(path)  # the schema that pyarrow keeps inside knows nothing of keys added at the end
             about = json.loads((file.metadata or {})[KEY])
         except (OSError, KeyError, ValueError, pa.ArrowException):
-            help = "remove it, or score again with --force"
+            help = "remove it, or make it anew: dataforge score --force"
             raise InputError("is no score table", place=str(path), help=help) from None
         if about.get("schema") != SCHEMA:
-            help = f"score again with --force; this is dataforge {__version__}"
+            help = f"make it anew: dataforge score --force; this is dataforge {__version__}"
             raise InputError(f"is a score table of another form ({about.get('schema')})", place=str(path), help=help)
         found[path.stem] = Table(path, tuple(file.schema.names), about)
     return found
@@ -112,7 +113,7 @@ def read_scores(
     wanted = list(there) if names is None else list(names)
     for name in wanted:
         if name not in there:
-            help = f"dataforge score {source.spelled} --with {name}"
+            help = f"dataforge score {shlex.quote(source.spelled)} --with {name}"
             raise InputError(f"has no score table {name!r}", place=source.spelled, help=help)
     chosen = {name: there[name] for name in wanted}
     if columns is not None:
@@ -133,7 +134,7 @@ def refuse_missing(source: Source, columns: Iterable[str], tables: Mapping[str, 
     for column in columns:
         if column not in there:
             owner = owner_of(column) or "SCORER"
-            help = f"dataforge score {source.spelled} --with {owner}"
+            help = f"dataforge score {shlex.quote(source.spelled)} --with {owner}"
             raise InputError(f"has no score column {column!r}", place=source.spelled, help=help)
 
 

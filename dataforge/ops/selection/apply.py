@@ -30,10 +30,11 @@ from dataforge.ops.dedup import refuse_tables
 from dataforge.ops.rows import DROP, FAULTY, STAY
 from dataforge.ops.scorers import owner_of
 from dataforge.ops.scores.making import Plan, refuse_unknown, scores_of
-from dataforge.ops.scores.table import folder_of
+from dataforge.ops.scores.table import Table, folder_of
 from dataforge.ops.selection.decision import Clause, Decision, Top, decide
 from dataforge.ops.selection.explain import explain, figures
 from dataforge.ops.selection.expressions import Condition, split_clauses
+from dataforge.registry import SCORERS
 
 __all__ = ["Choice", "choose", "where_clauses"]
 
@@ -183,7 +184,7 @@ def _rehearse(run: Run, plan: Plan, choice: Choice) -> Result:
     """What would be done, decided on score tables: those that are there, or made for this and not kept."""
     result = plan_result(run, "keep the rows that meet every rule")
     with ExitStack() as stack:
-        if plan.scorers or not all(map(is_regular, run.sources)):
+        if plan.scorers or not all(plan.tables) or not all(map(is_regular, run.sources)):
             quiet = replace(run.options, forge=None)
             trial = stack.enter_context(Run(run.command, [source.spelled for source in run.sources], "", quiet))
             parts = _first_pass(trial, plan, choice, stack)
@@ -199,10 +200,20 @@ def _rehearse(run: Run, plan: Plan, choice: Choice) -> Result:
 
 
 def _from_tables(plan: Plan, choice: Choice, limit: int | None) -> Decision:
-    """The decision on tables alone; rows of which they say nothing at all could not be read."""
+    """The decision on tables alone; rows of which the tables of a scorer say nothing at all could not be read."""
+    scores = scores_of(plan, choice.columns, [None] * len(plan.sources))
+    readable = np.concatenate([_readable(tables) for tables in plan.tables])
+    if limit is not None:
+        scores, readable = scores.head(limit), readable[:limit]
+    return decide(scores, choice.clauses, choice.top, choice.group, readable)
+
+
+def _readable(tables: dict[str, Table]) -> NDArray[np.bool_]:
+    """The rows of a file that could be read; all of them where no table is by a scorer, which has a value for each."""
     import polars as pl
 
-    scores = scores_of(plan, choice.columns, [None] * len(plan.sources))
-    scores = scores if limit is None else scores.head(limit)
-    said = scores.select(pl.any_horizontal(pl.all().is_not_null()).alias("said"))["said"]
-    return decide(scores, choice.clauses, choice.top, choice.group, said.to_numpy())
+    made = [table for table in tables.values() if table.about["scorer"] in SCORERS]
+    if not made:
+        return np.ones(next(iter(tables.values())).about["rows"], bool)
+    frame = pl.read_parquet(min(made, key=lambda table: len(table.columns)).path)
+    return frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series().to_numpy()

@@ -10,20 +10,31 @@ Python: `is_cut("The three reasons are rain, wind and")  # True`
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
 
 from dataforge.ops.rowtext import best_candidate
-from dataforge.record import Media, Reasoning, Record, ToolCall, Turn
+from dataforge.ops.signals.texts import Texts
+from dataforge.record import Candidate, Media, Reasoning, Record, ToolCall, Turn
 
-__all__ = ["Sides", "brackets_open", "fence_open", "is_cut", "sides"]
+__all__ = ["Sides", "brackets_open", "fence_open", "is_cut", "marks", "sides"]
 
 
 class Sides(NamedTuple):
-    """What is answered, the answer, and whether the answer is more than its text (a tool call, a picture)."""
+    """What is answered, the answer, and whether the answer is more than its text (a tool call, a picture).
+
+    asked, said: the turns that question and answer are, as they stand, counted through turns and candidates; -1: none.
+    """
 
     question: str
     answer: str
     acts: bool
+    asked: int = -1
+    said: int = -1
 
 
 def sides(record: Record) -> Sides | None:
@@ -31,23 +42,41 @@ def sides(record: Record) -> Sides | None:
     if record.is_document:
         return None
     turns = record.turns
+    if len(turns) == 2 and not record.candidates and turns[0].role == "user" and turns[1].role == "assistant":
+        one, other = turns[0].parts, turns[1].parts
+        if len(one) == 1 and len(other) == 1 and type(one[0]) is str and type(other[0]) is str:
+            return Sides(one[0], other[0], False, 0, 1)  # most rows by far
     if record.candidates:
-        last, said = len(turns), best_candidate(record.candidates).turns
+        best = best_candidate(record.candidates)
+        last, said = len(turns), best.turns
+        place = last + sum(len(one.turns) for one in record.candidates[: _index(record.candidates, best)])
     else:
         last = len(turns) - 1
         while last >= 0 and turns[last].role != "assistant":
             last -= 1
         if last < 0:
             return None
-        said = [turns[last]]
+        place, said = last, turns[last : last + 1]
     asked = last - 1
     while asked >= 0 and turns[asked].role != "user":
         asked -= 1
     question = _said(turns[asked]) if asked >= 0 else ""
+    if asked >= 0 and not _is_plain(turns[asked]):
+        asked = -1
     if len(said) == 1:
-        return Sides(question, _said(said[0]), _acts(said[0]))
+        plain = _is_plain(said[0])
+        return Sides(question, _said(said[0]), not plain and _acts(said[0]), asked, place if plain else -1)
     answer = "\n".join(_said(turn) for turn in said if turn.role == "assistant")
-    return Sides(question, answer, any(map(_acts, said)))
+    return Sides(question, answer, any(map(_acts, said)), asked)
+
+
+def _index(candidates: list[Candidate], best: Candidate) -> int:
+    return next(number for number, one in enumerate(candidates) if one is best)
+
+
+def _is_plain(turn: Turn) -> bool:
+    parts = turn.parts
+    return len(parts) == 1 and type(parts[0]) is str
 
 
 def _said(turn: Turn) -> str:
@@ -59,10 +88,7 @@ def _said(turn: Turn) -> str:
 
 
 def _acts(turn: Turn) -> bool:
-    parts = turn.parts
-    if len(parts) == 1 and type(parts[0]) is str:
-        return False
-    return any(isinstance(part, (ToolCall, Media)) for part in parts if not isinstance(part, Reasoning))
+    return any(isinstance(part, (ToolCall, Media)) for part in turn.parts if not isinstance(part, Reasoning))
 
 
 _FENCE = re.compile(r"^[ \t>]*(```+|~~~+)([^\n]*)", re.MULTILINE)
@@ -92,6 +118,61 @@ def brackets_open(text: str) -> int:
     """Brackets that are opened and not closed: over all kinds, how many more of them open than close."""
     pairs = BRACKETS[:3] if text.isascii() else BRACKETS
     return sum(max(0, text.count(pair[0]) - text.count(pair[1])) for pair in pairs if pair[0] in text)
+
+
+_PAGES = (0x0000, 0x3000, 0xFF00)
+"""Where all brackets are: pages of 256 characters."""
+
+
+@cache
+def _paged() -> NDArray[np.int8]:
+    """For each character of the pages: the number of its kind of bracket if it opens, below 0 if it closes, else 0."""
+    table = np.zeros(256 * len(_PAGES), np.int8)
+    for number, pair in enumerate(BRACKETS, 1):
+        for char, sign in zip(pair, (number, -number), strict=True):
+            table[256 * _PAGES.index(ord(char) & 0xFF00) + (ord(char) & 0xFF)] = sign
+    return table
+
+
+@njit(cache=True, nogil=True)
+def _sign(code: Any, paged: Any) -> Any:
+    """What `_paged` says of a character."""
+    page, place = code >> np.uint32(8), code & np.uint32(0xFF)
+    if page == 0:
+        return paged[place]
+    if page == 0x30:
+        return paged[np.uint32(256) + place]
+    return paged[np.uint32(512) + place] if page == 0xFF else np.int8(0)
+
+
+@njit(cache=True, nogil=True)
+def _marks(codes: Any, offsets: Any, said: Any, paged: Any, open_brackets: Any, fences: Any) -> None:
+    """Of each section of `said`: brackets open, and whether three ` or ~ stand in a row."""
+    counts = np.zeros(len(BRACKETS), np.int64)
+    for row in range(len(said)):
+        counts[:] = 0
+        run, before = 0, np.uint32(0)
+        for k in range(offsets[said[row]], offsets[said[row] + 1]):
+            code = codes[k]
+            sign = _sign(code, paged)
+            if sign > 0:
+                counts[sign - 1] += 1
+            elif sign < 0:
+                counts[-sign - 1] -= 1
+            elif code == 96 or code == 126:  # ` ~
+                run = run + 1 if before == code and codes[k - 1] == code else 1
+                before = code
+                if run == 3:
+                    fences[row] = True
+        for kind in range(len(counts)):
+            open_brackets[row] += max(0, counts[kind])
+
+
+def marks(parts: Texts, said: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """`brackets_open` of each section of `said`, and whether `fence_open` may be true of it."""
+    open_brackets, fences = np.zeros(len(said), np.int64), np.zeros(len(said), bool)
+    _marks(parts.codes, parts.offsets, said, _paged(), open_brackets, fences)
+    return open_brackets, fences
 
 
 _TAIL = 400
@@ -126,6 +207,8 @@ def is_cut(text: str) -> bool:
     its own of 40 letters (16) or more, the line before it ends in a full stop, and there are several such. Lists,
     headings, tables, code, formulas, addresses, salutations, signatures and single names, numbers and titles are whole.
     """
+    if text and text[-1] in _ENDS:
+        return False
     tail = text[-_TAIL:].rstrip(_BLANK)
     bare = tail.rstrip(_CLOSERS)
     if not bare or bare != tail or bare[-1] in _ENDS:

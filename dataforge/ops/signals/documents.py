@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.ops.signals import lines, repeats, words
-from dataforge.ops.signals.texts import Texts, batches
+from dataforge.ops.signals.sections import Sections, batches
+from dataforge.ops.signals.texts import Texts
 
-__all__ = ["total"]
+__all__ = ["Sums", "total"]
 
 _BITS = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 """Bits that are set in a byte."""
@@ -27,22 +28,43 @@ def total(texts: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     stop_words: the most distinct ones of the eight function words of one language. boilerplate: lines with a phrase of
     page furniture. lorem: occurrences of "lorem ipsum".
     """
-    n = len(texts)
-    sums: dict[str, NDArray[np.float64]] = {}
-    bits: NDArray[np.uint8] | None = None
-    for some in batches(texts):
-        for name, counts in _measure(some).items():
-            added = np.bincount(some.rows, weights=counts, minlength=n).astype(np.float64)
-            sums[name] = sums[name] + added if name in sums else added
-        found = words.function_words(some)
-        bits = np.zeros((n, found.shape[1]), np.uint8) if bits is None else bits
-        firsts = np.flatnonzero(np.diff(some.rows, prepend=-1))
+    sums = Sums(len(texts))
+    for some in batches(([text], None) for text in texts):
+        sums.add(some)
+    return sums.done()
+
+
+class Sums:
+    """The counts of `n` rows, added up batch by batch."""
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+        self._sums: dict[str, NDArray[np.float64]] = {}
+        self._bits: NDArray[np.uint8] | None = None
+
+    def add(self, some: Sections) -> dict[str, NDArray[Any]]:
+        """Add the counts of a batch; gives those of its pieces."""
+        rows = some.whole.rows
+        measured = _measure(some.whole)
+        one_each = np.array_equal(rows, np.arange(self.n))
+        for name, counts in measured.items():
+            if not one_each:
+                counts = np.bincount(rows, weights=counts, minlength=self.n)
+            self._sums[name] = self._sums[name] + counts if name in self._sums else counts.astype(np.float64)
+        found = words.function_words(some.whole)
+        if self._bits is None:
+            self._bits = np.zeros((self.n, found.shape[1]), np.uint8)
+        firsts = np.flatnonzero(np.diff(rows, prepend=-1))
         if len(firsts) < len(found):
             found = np.bitwise_or.reduceat(found, firsts, axis=0)
-        bits[some.rows[firsts]] |= found
-    if bits is not None:
-        sums["stop_words"] = _BITS[bits].max(axis=1).astype(np.float64)
-    return sums
+        self._bits[rows[firsts]] |= found
+        return measured
+
+    def done(self) -> dict[str, NDArray[np.float64]]:
+        """The sums, by name; nothing where there was no row."""
+        if self._bits is not None:
+            self._sums["stop_words"] = _BITS[self._bits].max(axis=1).astype(np.float64)
+        return self._sums
 
 
 def _measure(texts: Texts) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BOILERPLATE", "EIGHT", "LOREM", "eight_words", "phrases"]
+__all__ = ["BOILERPLATE", "EIGHT", "LOREM", "PHRASES", "eight_words", "phrases"]
 
 EIGHT = {
     "en": "the be to of and that have with",
@@ -71,6 +71,13 @@ BOILERPLATE = (
     *("隱私權政策", "版權所有", "轉載請註明", "上一頁", "下一頁", "相關閱讀", "聯絡我們", "關於我們", "回首頁"),
 )
 """Phrases of page furniture, English and Chinese."""
+MACHINE = (
+    *("ai", "language model", "artificial intelligence", "llm", "chatbot", "virtual assistant"),
+    *("人工智能", "语言模型", "机器人", "智能助手"),
+)
+SPEAKER = ("as a", "as an", "i am", "i m", "作为", "身为", "我是", "我只是", "我仅是", "我仅仅是")
+"""One of each stands in every answer that `dataforge.ops.rules.answers.speaks_as_ai` finds; these are found faster."""
+PHRASES = {"boilerplate": BOILERPLATE, "lorem": LOREM, "machine": MACHINE, "speaker": SPEAKER}
 
 
 @cache

@@ -22,22 +22,23 @@ Python: `measure(texts)["repeated_5"]`
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from dataforge.ops.signals.texts import PIECE, Texts
+from dataforge.ops.signals.sections import Sections
+from dataforge.ops.signals.texts import Texts
 from dataforge.ops.terms import CHAR, SYMBOL
 
-__all__ = ["ECHO", "MEASURES", "REPEATED", "TOP", "echo", "equal", "measure", "of_answers"]
+__all__ = ["ECHO", "MEASURES", "REPEATED", "TOP", "measure", "of_answers"]
 
 TOP = (2, 3, 4)
 REPEATED = (5, 6, 7, 8, 9, 10)
 ECHO = 4
-MEASURES = (*(f"top_{n}" for n in TOP), *(f"repeated_{n}" for n in REPEATED), "loop", "gram_chars", "said")
+MEASURES = (*(f"top_{n}" for n in TOP), *(f"repeated_{n}" for n in REPEATED), "gram_chars")
 LONGEST_PERIOD = 64
 LOOPS = 3
 _WORD, _CHAR = 3, 2
@@ -66,37 +67,73 @@ def _key(rolled: Any, powers: Any, begin: Any, end: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _slot(keys: Any, stamps: Any, stamp: Any, mask: Any, key: Any) -> Any:
-    """Where a key is, or may be put (then its stamp is another)."""
-    slot = np.int64((key >> np.uint64(7)) & mask)
-    while stamps[slot] == stamp and keys[slot] != key:
-        slot = (slot + 1) & np.int64(mask)
-    return slot
-
-
-@njit(cache=True, nogil=True)
 def _mask(size: Any) -> Any:
     """One less than the slots of a table for `size` keys, of which at most half are taken."""
-    mask = np.uint64(15)
-    while mask < np.uint64(2 * size):
-        mask = mask * np.uint64(2) + np.uint64(1)
+    mask = np.int64(15)
+    while mask < 2 * size:
+        mask = mask * 2 + 1
     return mask
 
 
 @njit(cache=True, nogil=True)
-def _top(rolled: Any, thirds: Any, length: Any, powers: Any, n: Any, table: Any, stamp: Any, mask: Any) -> Any:
-    """Characters that the n-gram which covers most covers."""
-    keys, stamps, covered, lasts = table
-    best, end, size = 0, 0, len(thirds) - 1
-    for begin in range(size):
+def _slot(keys: Any, mask: Any, key: Any) -> Any:
+    """Where a key is, or may be put (then 0 is there)."""
+    slot = np.int64(key >> np.uint64(7)) & mask
+    while keys[slot] != key and keys[slot] != 0:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@njit(cache=True, nogil=True)
+def _find(sums: Any, powers: Any, n: Any, grams: Any, count: Any, table: Any) -> Any:
+    """Find the n-grams that begin at the first `count` of `grams`: their number, as the last may not reach n words.
+
+    Fills the ends and slots of `grams`, and how often each stands; `lasts` becomes 0.
+    """
+    rolled, thirds, _ = sums
+    begins, ends, slots = grams
+    keys, times, lasts, _ = table
+    mask = _mask(count)
+    keys[: mask + 1] = 0
+    end, size = 0, len(thirds) - 1
+    for i in range(count):
+        begin = begins[i]
+        end = max(end, begin + n)  # no term is more than a word
         while end <= size and thirds[end] - thirds[begin] < n * _WORD:
             end += 1
         if end > size:
-            break
+            return i
         key = _key(rolled, powers, begin, end)
-        slot = _slot(keys, stamps, stamp, mask, key)
-        if stamps[slot] != stamp:
-            stamps[slot], keys[slot], covered[slot], lasts[slot] = stamp, key, length[end] - length[begin], end
+        slot = _slot(keys, mask, key)
+        if keys[slot] == 0:
+            keys[slot], times[slot], lasts[slot] = key, 0, 0
+        times[slot] += 1
+        ends[i], slots[i] = end, slot
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _keep(grams: Any, count: Any, times: Any) -> Any:
+    """Leave in `grams` those that stand twice or more: none is longer and stands more often."""
+    begins, ends, slots = grams
+    kept = 0
+    for i in range(count):
+        if times[slots[i]] > 1:
+            begins[kept], ends[kept], slots[kept] = begins[i], ends[i], slots[i]
+            kept += 1
+    return kept
+
+
+@njit(cache=True, nogil=True)
+def _top(length: Any, grams: Any, count: Any, table: Any) -> Any:
+    """Characters that the n-gram which covers most covers, of those that stand twice."""
+    begins, ends, slots = grams
+    lasts, covered = table[2], table[3]
+    best = 0
+    for i in range(count):
+        slot, begin, end = slots[i], begins[i], ends[i]
+        if lasts[slot] == 0:
+            covered[slot], lasts[slot] = length[end] - length[begin], end
         elif begin >= lasts[slot]:
             covered[slot] += length[end] - length[begin]
             lasts[slot] = end
@@ -105,23 +142,19 @@ def _top(rolled: Any, thirds: Any, length: Any, powers: Any, n: Any, table: Any,
 
 
 @njit(cache=True, nogil=True)
-def _repeated(rolled: Any, thirds: Any, length: Any, powers: Any, n: Any, table: Any, stamp: Any, mask: Any) -> Any:
-    """Characters in n-grams that stood before."""
-    keys, stamps = table[0], table[1]
-    found, begin, end, size = 0, 0, 0, len(thirds) - 1
-    while begin < size:
-        while end <= size and thirds[end] - thirds[begin] < n * _WORD:
-            end += 1
-        if end > size:
-            break
-        key = _key(rolled, powers, begin, end)
-        slot = _slot(keys, stamps, stamp, mask, key)
-        if stamps[slot] == stamp:
-            found += length[end] - length[begin]
-            begin = end
+def _repeated(length: Any, grams: Any, count: Any, table: Any) -> Any:
+    """Characters in n-grams that stood before, of those that stand twice."""
+    begins, ends, slots = grams
+    lasts = table[2]
+    found = at = 0
+    for i in range(count):
+        if begins[i] < at:
+            continue
+        if lasts[slots[i]] == 0:
+            lasts[slots[i]] = 1
         else:
-            stamps[slot], keys[slot] = stamp, key
-            begin += 1
+            found += length[ends[i]] - length[begins[i]]
+            at = ends[i]
     return found
 
 
@@ -146,78 +179,96 @@ def _loop(hashes: Any, kinds: Any, begin: Any, stop: Any, said: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _measure(
-    hashes: Any, kinds: Any, chars: Any, offsets: Any, powers: Any, room: Any, table: Any, few: Any, out: Any
-) -> None:
-    """Fill `out` (pieces x MEASURES); of the shares of n-grams, if `few`, only top_2 and repeated_5."""
-    stamp = np.uint32(0)
-    for piece in range(len(offsets) - 1):
-        begin, stop = offsets[piece], offsets[piece + 1]
-        size = stop - begin
-        rolled, thirds, length = room[0][: size + 1], room[1][: size + 1], room[2][: size + 1]
-        _prefix(hashes, kinds, chars, begin, stop, rolled, thirds, length)
-        out[piece, 10] = length[size]
-        for k in range(begin, stop):
-            out[piece, 11] += kinds[k] != SYMBOL
-        mask = _mask(size)
-        for column in range(9):
-            # Where no shorter n-gram stands twice, no longer one does.
-            if column > 0 and out[piece, 0 if column == 3 else column - 1] == 0:
-                continue
-            if few and column != 0 and column != 3:
-                continue
-            n = column + 2
-            stamp += np.uint32(1)
-            if column < 3:
-                out[piece, column] = _top(rolled, thirds, length, powers, n, table, stamp, mask)
-            else:
-                out[piece, column] = _repeated(rolled, thirds, length, powers, n, table, stamp, mask)
-        out[piece, 9] = _loop(hashes, kinds, begin, stop, rolled) if out[piece, 3] > 0 else 0
+def _begin(columns: Any, piece: Any, room: Any) -> Any:
+    """Prefix sums of a piece, and all of its terms as begins of n-grams."""
+    hashes, kinds, chars, offsets = columns
+    begin, stop = offsets[piece], offsets[piece + 1]
+    size = stop - begin
+    sums = room[0][: size + 1], room[1][: size + 1], room[2][: size + 1]
+    _prefix(hashes, kinds, chars, begin, stop, sums[0], sums[1], sums[2])
+    for k in range(size):
+        room[3][k] = k
+    return sums, (room[3], room[4], room[5]), size
 
 
 @njit(cache=True, nogil=True)
-def _echo(one: Any, other: Any, powers: Any, room: Any, table: Any, n: Any, out: Any) -> None:
-    """Characters of each text of `other` in n-grams that the same text of `one` has, and their sum."""
-    keys, stamps = table[0], table[1]
-    for text in range(len(out)):
-        stamp = np.uint32(text + 1)
-        size = one[3][text + 1] - one[3][text]
-        mask = _mask(size)
+def _measure(columns: Any, powers: Any, room: Any, table: Any, out: Any) -> None:
+    """Fill `out` (pieces x MEASURES)."""
+    for piece in range(len(columns[3]) - 1):
+        sums, grams, count = _begin(columns, piece, room)
+        out[piece, 9] = sums[2][count]
+        for column in range(9):
+            n = column + 2
+            count = _keep(grams, _find(sums, powers, n, grams, count, table), table[1])
+            if count == 0:
+                break
+            if column < 3:
+                out[piece, column] = _top(sums[2], grams, count, table)
+            else:
+                out[piece, column] = _repeated(sums[2], grams, count, table)
+
+
+@njit(cache=True, nogil=True)
+def _measure_answers(columns: Any, said: Any, wanted: Any, powers: Any, room: Any, table: Any, out: Any) -> None:
+    """Shares of repeated n-grams of five words and of the longest loop, of those sections of `said` that are wanted."""
+    hashes, kinds, _, offsets = columns
+    for row in range(len(said)):
+        if not wanted[row]:
+            continue
+        sums, grams, size = _begin(columns, said[row], room)
+        count = _keep(grams, _find(sums, powers, 5, grams, size, table), table[1])
+        if count == 0:
+            continue
+        out[row, 0] = _repeated(sums[2], grams, count, table) / max(sums[2][size], 1)
+        begin, stop, words = offsets[said[row]], offsets[said[row] + 1], 0
+        for k in range(begin, stop):
+            words += kinds[k] != SYMBOL
+        out[row, 1] = _loop(hashes, kinds, begin, stop, sums[0]) / max(words, 1)
+
+
+@njit(cache=True, nogil=True)
+def _echo(columns: Any, asked: Any, said: Any, wanted: Any, powers: Any, room: Any, table: Any, out: Any) -> None:
+    """Share of the characters of each section of `said` in n-grams that the one of `asked` has."""
+    keys = table[0]
+    for row in range(len(said)):
+        if not wanted[row]:
+            continue
+        mask = np.int64(0)
         for side in range(2):
-            hashes, kinds, chars, offsets = one if side == 0 else other
-            begin, stop = offsets[text], offsets[text + 1]
-            size = stop - begin
-            rolled, thirds, length = room[0][: size + 1], room[1][: size + 1], room[2][: size + 1]
-            _prefix(hashes, kinds, chars, begin, stop, rolled, thirds, length)
-            end = covered = 0
+            (rolled, thirds, length), _, size = _begin(columns, asked[row] if side == 0 else said[row], room)
+            if side == 0:
+                mask = _mask(size)
+                keys[: mask + 1] = 0
+            end = covered = found = 0
             for k in range(size):
-                while end <= size and thirds[end] - thirds[k] < n * _WORD:
+                while end <= size and thirds[end] - thirds[k] < ECHO * _WORD:
                     end += 1
                 if end > size:
                     break
                 key = _key(rolled, powers, k, end)
-                slot = _slot(keys, stamps, stamp, mask, key)
+                slot = _slot(keys, mask, key)
                 if side == 0:
-                    stamps[slot], keys[slot] = stamp, key
-                elif stamps[slot] == stamp:
-                    out[text, 0] += length[end] - length[max(k, covered)]
+                    keys[slot] = key
+                elif keys[slot] == key:
+                    found += length[end] - length[max(k, covered)]
                     covered = end
-            out[text, 1] = length[size]
+            out[row] = found / max(length[size], 1)
 
 
 @njit(cache=True, nogil=True)
-def _equal(one: Any, other: Any, least: Any, out: Any) -> None:
-    """Whether the terms of two texts are the same, and are `least` words or more."""
-    for text in range(len(out)):
-        begin, start = one[3][text], other[3][text]
-        size = one[3][text + 1] - begin
-        same = other[3][text + 1] - start == size
+def _equal(columns: Any, asked: Any, said: Any, wanted: Any, out: Any) -> None:
+    """Whether the terms of two sections are the same, and are ECHO words or more."""
+    hashes, kinds, _, offsets = columns
+    for row in range(len(said)):
+        begin, start = offsets[asked[row]], offsets[said[row]]
+        size = offsets[asked[row] + 1] - begin
+        same = wanted[row] and offsets[said[row] + 1] - start == size
         k = thirds = 0
         while same and k < size:
-            same = one[0][begin + k] == other[0][start + k]
-            thirds += _CHAR if one[1][begin + k] == CHAR else _WORD
+            same = hashes[begin + k] == hashes[start + k]
+            thirds += _CHAR if kinds[begin + k] == CHAR else _WORD
             k += 1
-        out[text] = same and thirds >= least * _WORD
+        out[row] = same and thirds >= ECHO * _WORD
 
 
 def _columns(texts: Texts) -> tuple[NDArray[Any], ...]:
@@ -225,12 +276,14 @@ def _columns(texts: Texts) -> tuple[NDArray[Any], ...]:
     return terms.hashes, terms.kinds, texts.ends - texts.starts, terms.offsets
 
 
-def _room(most: int) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
-    """Scratch for texts of at most `most` terms: prefix sums; a hash table (keys, stamps, covered, last ends)."""
+def _room(offsets: NDArray[np.int64]) -> tuple[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]]:
+    """Scratch for the longest piece: prefix sums and n-grams; a hash table (keys, times, last ends, covered)."""
+    most = int(np.diff(offsets).max(initial=0))
     slots = max(16, 1 << (2 * most).bit_length())
     sums = np.empty(most + 1, np.uint64), np.empty(most + 1, np.int64), np.empty(most + 1, np.int64)
-    table = np.empty(slots, np.uint64), np.zeros(slots, np.uint32), np.empty(slots, np.int64), np.empty(slots, np.int64)
-    return sums, table
+    grams = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64)
+    table = np.empty(slots, np.uint64), np.empty(slots, np.int64), np.empty(slots, np.int64), np.empty(slots, np.int64)
+    return (*sums, *grams), table
 
 
 def _powers() -> NDArray[np.uint64]:
@@ -238,41 +291,29 @@ def _powers() -> NDArray[np.uint64]:
     return np.array([pow(int(_BASE), k, 1 << 64) for k in range(16)], np.uint64)
 
 
-def measure(texts: Texts, *, few: bool = False) -> dict[str, NDArray[np.float64]]:
-    """What repeats in each piece, as the module docstring has it, in characters (`loop`: in words).
-
-    gram_chars: characters of all terms. said: words, and characters of scripts without spaces. few: leave all n-grams
-    but those of 2 and 5 words at 0.
-    """
-    hashes, kinds, chars, offsets = _columns(texts)
+def measure(texts: Texts) -> dict[str, NDArray[np.float64]]:
+    """What repeats in each piece, as the module docstring has it, in characters. gram_chars: those of all terms."""
+    columns = _columns(texts)
     out = np.zeros((len(texts), len(MEASURES)))
-    room, table = _room(int(np.diff(offsets).max(initial=0)))
-    _measure(hashes, kinds, chars, offsets, _powers(), room, table, few, out)
+    _measure(columns, _powers(), *_room(columns[3]), out)
     return {name: out[:, number] for number, name in enumerate(MEASURES)}
 
 
-def echo(questions: Texts, answers: Texts) -> NDArray[np.float64]:
-    """Share of the characters of each answer in n-grams of ECHO words that its question has; 0 for an empty one."""
-    one, other = _columns(questions), _columns(answers)
-    out = np.zeros((len(answers), 2))
-    room, table = _room(max(int(np.diff(columns[3]).max(initial=0)) for columns in (one, other)))
-    _echo(one, other, _powers(), room, table, ECHO, out)
-    return out[:, 0] / np.maximum(out[:, 1], 1)
+def of_answers(some: Sections, counts: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[Any]]:
+    """`echo`, `equal`, the share of repeated n-grams of five words and of the longest loop of each answer.
 
-
-def equal(questions: Texts, answers: Texts) -> NDArray[np.bool_]:
-    """Whether an answer of ECHO words or more says its question again (case, white space and punctuation apart)."""
-    out = np.zeros(len(answers), bool)
-    _equal(_columns(questions), _columns(answers), ECHO, out)
-    return out
-
-
-def of_answers(questions: Sequence[str], answers: Sequence[str]) -> tuple[NDArray[Any], ...]:
-    """(echo, equal, share of repeated n-grams of five words, share of the longest loop) of each answer.
-
-    Of a text longer than PIECE characters, the first PIECE are looked at.
+    counts: of `some.whole`, by `measure`. What does not repeat in a row does not repeat in its answer, nor between this
+    and the question; only the other answers are looked at. equal: whether an answer of ECHO words or more says its
+    question again (case, white space and punctuation apart). Of a longer text, PIECE characters count.
     """
-    sides = [Texts.of([text[:PIECE] for text in side], range(len(side))) for side in (questions, answers)]
-    counts = measure(sides[1], few=True)
-    repeated = counts["repeated_5"] / np.maximum(counts["gram_chars"], 1)
-    return echo(*sides), equal(*sides), repeated, counts["loop"] / np.maximum(counts["said"], 1)
+    columns = _columns(some.parts)
+    alone = some.home < 0
+    n = len(some.said)
+    echoed, same, shares = np.zeros(n), np.zeros(n, bool), np.zeros((n, 2))
+    room, powers = _room(columns[3]), _powers()
+    both = alone | (counts[f"top_{ECHO}"][some.home] > 0)
+    _echo(columns, some.asked, some.said, both, powers, *room, echoed)
+    _equal(columns, some.asked, some.said, both, same)
+    again = alone | (counts["repeated_5"][some.home] > 0)
+    _measure_answers(columns, some.said, again, powers, *room, shares)
+    return {"echo": echoed, "equal": same, "repeated": shares[:, 0], "loop": shares[:, 1]}

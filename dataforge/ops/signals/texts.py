@@ -5,13 +5,13 @@ longer line counts as several). So memory stays bounded whatever the length of a
 grow with the length of a text, stay comparable with those of ordinary documents. Counts of pieces are added up.
 
 Cost: about 40 bytes of memory a character of at most BATCH + PIECE characters at a time.
-Python: `[texts.terms.kinds for texts in batches(["Hello, world 你好"])]`
+Python: `Texts.of(["Hello, world 你好"], [0]).terms.kinds.tolist()  # [1, 1, 2, 2]`
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dataforge.ops.signals.characters import classes
-from dataforge.ops.terms import Terms
+from dataforge.ops.terms import Terms, pack, tables
 
-__all__ = ["BATCH", "PIECE", "Texts", "batches", "pieces_of"]
+__all__ = ["BATCH", "PIECE", "Texts", "pieces_of"]
 
 PIECE = 1 << 18
 BATCH = 1 << 20
@@ -48,62 +48,79 @@ class Texts:
         return len(self.rows)
 
     @classmethod
-    def of(cls, pieces: Sequence[str], rows: Sequence[int]) -> Texts:
+    def of(cls, pieces: Sequence[str], rows: Sequence[int] | NDArray[np.int64]) -> Texts:
         """Pieces of the texts `rows`."""
-        terms = Terms.of(pieces)
+        terms = _find_terms(pieces)
         data = terms.packed.data
         codes, kinds = np.empty(len(data), np.uint32), np.empty(len(data), np.uint16)
         starts, ends = np.empty(len(terms.starts), np.int32), np.empty(len(terms.ends), np.int32)
         offsets = np.empty(len(pieces) + 1, np.int64)
-        places = (terms.starts, terms.ends, terms.packed.offsets), (starts, ends, offsets)
-        n = _spread(data, classes(), codes, kinds, places[0], places[1])
+        places = terms.packed.offsets, terms.offsets, terms.starts, terms.ends
+        n = _spread(data, classes(), places, codes, kinds, offsets, starts, ends)
         return cls(np.array(rows, np.int64), codes[:n], kinds[:n], offsets, terms, starts, ends)
+
+    def joined(self, bounds: NDArray[np.int64], rows: NDArray[np.int64]) -> Texts:
+        """The same in longer pieces: piece i is those from `bounds[i]` to `bounds[i + 1]`, of text `rows[i]`.
+
+        What the bounds leave out stays in the arrays, and in no piece.
+        """
+        terms = replace(self.terms, offsets=self.terms.offsets[bounds])
+        return replace(self, rows=rows, offsets=self.offsets[bounds], terms=terms)
+
+
+def _find_terms(pieces: Sequence[str]) -> Terms:
+    """`Terms.of` in one pass: with room for a term a byte, of which only what is written takes memory."""
+    from dataforge.ops.termloops import find_loop
+
+    packed = pack(pieces)
+    most = len(packed.data)
+    kinds = np.zeros(most, np.uint8)
+    hashes, starts, ends = np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
+    find_loop(packed.data, packed.offsets, tables(), hashes, kinds, starts, ends)
+    n = int(np.count_nonzero(kinds))
+    offsets = np.searchsorted(starts[:n], packed.offsets).astype(np.int64)
+    return Terms(packed, offsets, hashes[:n], kinds[:n], starts[:n], ends[:n])
 
 
 @njit(cache=True, nogil=True)
-def _spread(data: Any, table: Any, codes: Any, kinds: Any, places: Any, out: Any) -> Any:
-    """Decode UTF-8 into code points and their classes; turn ascending places in bytes into places in characters."""
-    starts, ends, offsets = places
-    s = e = o = n = pos = 0
-    while True:
-        while s < len(starts) and starts[s] == pos:
-            out[0][s] = n
-            s += 1
-        while e < len(ends) and ends[e] == pos:
-            out[1][e] = n
-            e += 1
-        while o < len(offsets) and offsets[o] == pos:
-            out[2][o] = n
-            o += 1
-        if pos >= len(data):
-            return n
+def _decode(data: Any, table: Any, pos: Any, stop: Any, codes: Any, kinds: Any, n: Any) -> Any:
+    """Write code points and classes of the bytes from `pos` to `stop` from place n on; gives the place after."""
+    while pos < stop:
         code = np.uint32(data[pos])
-        more = 0 if code < 0x80 else 1 if code < 0xE0 else 2 if code < 0xF0 else 3
-        if more:
-            code &= np.uint32(0x3F >> more)
-            for k in range(1, more + 1):
-                code = (code << np.uint32(6)) | np.uint32(data[pos + k] & 0x3F)
+        if code < 0x80:
+            codes[n] = code
+            kinds[n] = table[code]
+            pos += 1
+            n += 1
+            continue
+        more = 1 if code < 0xE0 else 2 if code < 0xF0 else 3
+        code &= np.uint32(0x3F >> more)
+        for k in range(1, more + 1):
+            code = (code << np.uint32(6)) | np.uint32(data[pos + k] & 0x3F)
         codes[n] = code
         kinds[n] = table[code]
         pos += more + 1
         n += 1
+    return n
 
 
-def batches(texts: Sequence[str]) -> Iterator[Texts]:
-    """All pieces of all texts, some at a time, in order."""
-    pieces: list[str] = []
-    rows: list[int] = []
-    size = 0
-    for row, text in enumerate(texts):
-        for piece in (text,) if len(text) <= PIECE else pieces_of(text):
-            pieces.append(piece)
-            rows.append(row)
-            size += len(piece)
-            if size >= BATCH:
-                yield Texts.of(pieces, rows)
-                pieces, rows, size = [], [], 0
-    if pieces:
-        yield Texts.of(pieces, rows)
+@njit(cache=True, nogil=True)
+def _spread(data: Any, table: Any, places: Any, codes: Any, kinds: Any, offsets: Any, starts: Any, ends: Any) -> Any:
+    """Decode UTF-8 into code points and their classes; turn places in bytes into places in characters."""
+    byte_offsets, term_offsets, byte_starts, byte_ends = places
+    n = pos = 0
+    for piece in range(len(byte_offsets) - 1):
+        offsets[piece] = n
+        for k in range(term_offsets[piece], term_offsets[piece + 1]):
+            n = _decode(data, table, pos, byte_starts[k], codes, kinds, n)
+            starts[k] = n
+            pos = byte_ends[k]
+            n = _decode(data, table, byte_starts[k], pos, codes, kinds, n)
+            ends[k] = n
+        n = _decode(data, table, pos, byte_offsets[piece + 1], codes, kinds, n)
+        pos = byte_offsets[piece + 1]
+    offsets[len(byte_offsets) - 1] = n
+    return n
 
 
 def pieces_of(text: str) -> Iterator[str]:

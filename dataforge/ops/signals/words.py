@@ -20,11 +20,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from dataforge.ops.signals import characters
-from dataforge.ops.signals.function_words import BOILERPLATE, LOREM, eight_words, phrases
+from dataforge.ops.signals.function_words import PHRASES, eight_words, phrases
 from dataforge.ops.signals.texts import Texts
 from dataforge.ops.terms import CHAR, WORD
 
-__all__ = ["find_phrases", "function_words", "measure"]
+__all__ = ["find_phrases", "function_words", "has_phrase", "measure"]
 
 LETTER, ELLIPSIS, PARTICLE = map(np.uint16, (characters.LETTER, characters.ELLIPSIS, characters.PARTICLE))
 COUNTED = ("words", "chars", "symbols", "word_chars", "lettered", "particles", "han", "kana", "listed")
@@ -38,7 +38,7 @@ def _lookup(name: str) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     if name == "words":
         firsts = eight_words()[0]
     else:
-        hashes, offsets = phrases(LOREM if name == "lorem" else BOILERPLATE)
+        hashes, offsets = phrases(PHRASES[name])
         firsts = hashes[offsets[:-1]]
     keys, numbers = np.zeros(_SLOTS, np.uint64), np.zeros(_SLOTS, np.int64)
     for number, key in enumerate(firsts.tolist()):
@@ -117,11 +117,18 @@ def function_words(texts: Texts) -> NDArray[np.uint8]:
 
 
 def find_phrases(texts: Texts, name: str) -> NDArray[np.int64]:
-    """Where in `codes` phrases begin. name: `lorem` or `boilerplate`."""
+    """Where in `codes` phrases begin. name: of PHRASES."""
     found = np.zeros(len(texts.terms.hashes), bool)
-    which = phrases(LOREM if name == "lorem" else BOILERPLATE)
+    which = phrases(PHRASES[name])
     _find_phrases(texts.terms.hashes, texts.terms.offsets, *_lookup(name), *which, found)
     return texts.starts[found].astype(np.int64)
+
+
+def has_phrase(texts: Texts, name: str) -> NDArray[np.bool_]:
+    """Which pieces have a phrase. name: of PHRASES."""
+    found = np.zeros(len(texts), bool)
+    found[np.searchsorted(texts.offsets, find_phrases(texts, name), side="right") - 1] = True
+    return found
 
 
 @njit(cache=True, nogil=True)
