@@ -170,8 +170,8 @@ def table_of(run: Run, parts: list[Part], config: DedupConfig, bands: int = 0) -
 def _apply(run: Run, config: DedupConfig, parts: list[Part], decision: Decision, near: Any) -> Result:
     """Write the rows that stay, and say in the ledger what became of the others."""
     starts = np.cumsum([0, *(len(part.rows) for part in parts)])
-    exact = decision.exact
-    keep = [_mark(part, decision, exact, int(start), run) for part, start in zip(parts, starts, strict=False)]
+    exact, cluster = decision.exact, decision.cluster
+    keep = [_mark(part, decision, exact, cluster, int(start)) for part, start in zip(parts, starts, strict=False)]
     rows_out = 0
     for number, done in copied(run, parts, lambda n: keep[n]):
         rows_out += done.written
@@ -201,7 +201,7 @@ def refuse_tables(run: Run) -> None:
         )
 
 
-def _mark(part: Part, decision: Decision, exact: NDArray[np.bool_], start: int, run: Run) -> bytes:
+def _mark(part: Part, decision: Decision, exact: NDArray[np.bool_], cluster: NDArray[np.int64], start: int) -> bytes:
     """Write the decision into the part's ledger rows; one byte a row for the pass that copies."""
     rows, table = part.rows, decision.table
     span = slice(start, start + len(rows))
@@ -217,7 +217,7 @@ def _mark(part: Part, decision: Decision, exact: NDArray[np.bool_], start: int, 
         rows.keeper_ordinal[dropped] = table.ordinal[keeper[dropped]]
         rows.extra["estimate"] = decision.estimate[span]
         rows.extra["similarity"] = decision.similarity[span]
-    rows.extra["cluster"] = decision.cluster[span]
+    rows.extra["cluster"] = cluster[span]
     return np.select([rows.fates == KEPT, dropped], [STAY, DROP], FAULTY).astype(np.uint8).tobytes()
 
 
