@@ -25,6 +25,14 @@ TWINS = {
     "score": "score",
     "select": "select",
     "filter": "filter",
+    "self_instruct": "self-instruct",
+    "grounded": "grounded",
+    "back": "back",
+    "evol": "evol",
+    "few_shot": "few-shot",
+    "answers": "answers",
+    "dialogue": "dialogue",
+    "replay": "replay",
     "mix": "mix",
     "train_tokenizer": "tokenizer train",
     "shard": "shard",
@@ -32,11 +40,14 @@ TWINS = {
     "train_cpt": "train cpt",
     "train_sft": "train sft",
     "eval": "eval",
-    "generate": "generate",
+    "answer_prompts": "generate",
     "run": "run",
     "list_formats": "formats",
+    "list_prompts": "prompts ls",
+    "show_prompt": "prompts show",
+    "copy_prompts": "prompts copy",
 }
-"""Function -> command. `list_formats` is no `formats`, because that is a package of this one."""
+"""Function -> command. `formats` and `generate` are packages of this one, so two functions have other names."""
 
 __all__ = [*TWINS, "read_records"]  # noqa: PLE0604
 

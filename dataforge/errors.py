@@ -6,6 +6,7 @@
     +-- InputError            an input is missing, empty or unreadable        exit 2
     +-- OutputError           an output exists or cannot be written           exit 2
     +-- DependencyError       an optional package is not installed            exit 2
+    +-- ServiceError          a model server makes going on senseless         exit 2
     +-- RowError              one row is faulty                               exit 1
     |   +-- NotRepresentable  the row is fine, the target dialect cannot carry it
     +-- DataError             the data as a whole does not allow the work     exit 1
@@ -29,6 +30,7 @@ __all__ = [
     "NotRepresentable",
     "OutputError",
     "RowError",
+    "ServiceError",
     "UsageError",
     "did_you_mean",
     "shorten",
@@ -83,6 +85,13 @@ class DependencyError(DataforgeError):
             f"{purpose} needs the package {package!r}",
             help=f"pip install 'dataforge[{extra}]'",
         )
+
+
+class ServiceError(DataforgeError):
+    """A model server answers in a way that makes going on senseless: wrong key, no such model, quota used up, down.
+
+    What was asked and answered until then is kept; the run can be resumed.
+    """
 
 
 class RowError(DataforgeError):

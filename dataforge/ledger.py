@@ -114,6 +114,7 @@ class Result:
     lines: the summary for people, one sentence a line. problems: one-line descriptions of faulty rows with their
     places (the first ten; `counts.errors` has the number of all). data: what inspect, eval and others say as a value.
     decision: of commands that compare rows, an object to ask why and to decide again (`ops/duplicates/decision.py`).
+    shortfall: why less was made than was asked for; "" where nothing is missing.
     """
 
     command: str
@@ -124,11 +125,12 @@ class Result:
     problems: list[str] = field(default_factory=list)
     data: Any = None
     decision: Any = None
+    shortfall: str = ""
 
     @property
     def ok(self) -> bool:
-        """True if no row was faulty."""
-        return self.counts.errors == 0
+        """True if no row was faulty and nothing that was asked for is missing."""
+        return self.counts.errors == 0 and not self.shortfall
 
     @property
     def exit_code(self) -> int:

@@ -15,6 +15,7 @@ Python: `dataforge.run("recipes/quickstart.yaml", output="out")`
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -31,6 +32,7 @@ from dataforge.engine.outputs import atomic_json
 from dataforge.errors import ConfigError, DataError, InputError, OutputError, RowError, UsageError, did_you_mean
 from dataforge.io.paths import file_of
 from dataforge.ledger import Result
+from dataforge.llm.settings import ClientConfig
 from dataforge.ops.schemas import asset
 from dataforge.registry import COMMANDS, Operation, load_operation
 
@@ -286,7 +288,7 @@ def run_recipe(inputs: tuple[str, ...], output: str | None, config: RecipeConfig
             progress.tell([f"{key}: done already"])
         else:
             progress.tell([f"{key}: {_what(step)}"])
-            _run(step, recipe, result)
+            _run(step, recipe, result, resume=options.resume)
         state[key] = {"fingerprint": mark, "output": content_hash(step.output) if step.output else None}
         atomic_json(out / STATE, state)
     return result
@@ -298,10 +300,13 @@ def _what(step: Step) -> str:
     return f"{inputs} -> {os.path.basename(step.output)}" if step.output else inputs
 
 
-def _run(step: Step, recipe: Recipe, result: Result) -> None:
+def _run(step: Step, recipe: Recipe, result: Result, *, resume: bool) -> None:
     operation = load_operation(step.name)
+    options = step.options
+    if issubclass(operation.config, ClientConfig):  # what was paid for is not thrown away
+        options = dataclasses.replace(options, resume=resume)
     try:
-        outcome = operation.run(step.inputs, step.output, step.config, step.options)
+        outcome = operation.run(step.inputs, step.output, step.config, options)
     except (RowError, DataError) as fault:
         fault.help = f"{fault.help} (step {step.name!r} at {recipe.path}:{step.line})".strip()
         raise

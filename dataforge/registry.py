@@ -41,6 +41,7 @@ class Operation:
     output: "file" (standard output if absent), "folder" (needed), "optional" (no rows are written if absent) or "none".
     options: the fields of RunOptions that the command takes.
     prints: its summary is its product, and goes to standard output (unless rows go there).
+    metavar: what help calls its inputs, where they are no files.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Operation:
     output: str = "file"
     options: tuple[str, ...] = ()
     prints: bool = False
+    metavar: str = ""
 
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -64,6 +66,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("dataforge.ops.score", "Measure every row once: score tables beside the data."),
     "select": ("dataforge.ops.select", "Keep the rows whose scores meet a condition, or the best of them."),
     "filter": ("dataforge.ops.filter", "Score and select in one go, by named presets of rules."),
+    "self-instruct": ("dataforge.generate.self_instruct", "Make tasks from a few that people wrote (Self-Instruct)."),
+    "grounded": ("dataforge.generate.grounded", "Make questions and answers from documents, and check them."),
+    "back": ("dataforge.generate.back", "Write the instructions that documents answer (back-translation)."),
+    "evol": ("dataforge.generate.evol", "Make instructions harder or rarer step by step; drop what fails (Evol-Instruct)."),
+    "few-shot": ("dataforge.generate.few_shot", "Put worked examples before questions, or checked reasoning before answers."),
+    "answers": ("dataforge.generate.answers", "Answer each prompt several times, by one model or more."),
+    "dialogue": ("dataforge.generate.dialogue", "Carry conversations on: a model plays user and assistant."),
+    "replay": ("dataforge.generate.replay", "Make general rows in a model's own words (replay)."),
     "mix": ("dataforge.ops.mix", "Mix domain data with a share of general data (replay)."),
     "tokenizer train": ("dataforge.ops.tokenizer", "Train a byte-level BPE tokenizer with a chat template."),
     "shard": ("dataforge.ops.shard", "Tokenise and pack rows into Arrow shards for training."),
@@ -74,6 +84,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("dataforge.train.generate", "Answer prompts with a model."),
     "run": ("dataforge.recipe", "Run the steps of a recipe file."),
     "formats": ("dataforge.ops.formats", "List the dialects, or show the schema and rules of one."),
+    "prompts ls": ("dataforge.generate.promptlist", "List the prompts that generation methods ask with."),
+    "prompts show": ("dataforge.generate.promptshow", "Print a prompt file."),
+    "prompts copy": ("dataforge.generate.promptcopy", "Copy prompt files into a folder, to be changed and used there."),
 }
 """Command -> (module that holds its OPERATION, help line)."""
 

@@ -1,6 +1,7 @@
 """What the tests of several folders share: the command line called in this process, or as a process of its own."""
 
 import io
+import itertools
 import os
 import subprocess
 import sys
@@ -19,6 +20,21 @@ class Said:
     code: int
     out: bytes
     err: str
+
+
+@pytest.fixture(scope="session")
+def cache_folders(tmp_path_factory):
+    """Paths that nothing stands at yet, for caches of replies: `next(cache_folders)`."""
+    folder = tmp_path_factory.mktemp("replies")
+    return (folder / str(number) for number in itertools.count())
+
+
+@pytest.fixture(autouse=True)
+def own_cache(cache_folders):
+    """No test reads or writes the user's cache of paid replies, nor that of another test."""
+    os.environ["DATAFORGE_CACHE"] = str(next(cache_folders) / "replies.sqlite")
+    yield
+    os.environ.pop("DATAFORGE_CACHE", None)
 
 
 @pytest.fixture

@@ -23,8 +23,9 @@ def rows(tmp_path):
 
 def test_what_the_package_offers_is_pinned():
     assert sorted(dataforge.__all__) == [
-        "clean", "convert", "decontaminate", "dedup", "diff", "eval", "export", "filter", "generate", "head", "inspect", "list_formats", "mix", "read_records", "run",
-        "score", "select", "shard", "train_cpt", "train_sft", "train_tokenizer", "validate",
+        "answer_prompts", "answers", "back", "clean", "convert", "copy_prompts", "decontaminate", "dedup", "dialogue", "diff", "eval", "evol",
+        "export", "few_shot", "filter", "grounded", "head", "inspect", "list_formats", "list_prompts", "mix", "read_records", "replay", "run", "score", "select", "self_instruct", "shard",
+        "show_prompt", "train_cpt", "train_sft", "train_tokenizer", "validate",
     ]  # fmt: skip
     assert set(dataforge.__all__) <= set(dir(dataforge))
     with pytest.raises(AttributeError, match="no attribute 'konvert'"):
@@ -36,7 +37,7 @@ def test_every_command_has_a_twin_and_every_twin_a_command():
 
 
 def test_no_package_of_ours_hides_a_twin():
-    for name in ("io", "formats", "engine", "ops", "shards", "cli", "train"):
+    for name in ("io", "formats", "engine", "ops", "shards", "cli", "train", "generate", "llm"):
         importlib.import_module(f"dataforge.{name}")
     for module in ("record", "errors", "ledger", "registry", "config", "twins", "recipe"):
         importlib.import_module(f"dataforge.{module}")

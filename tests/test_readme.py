@@ -50,7 +50,7 @@ def test_every_session_prints_what_the_page_says(page, tmp_path):
 @pytest.mark.parametrize("page", PAGES)
 def test_the_table_of_commands_is_the_registry(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    named = re.findall(r"^\| `dataforge ([a-z ]+)` \|", text, flags=re.MULTILINE)
+    named = re.findall(r"^\| `dataforge ([a-z -]+)` \|", text, flags=re.MULTILINE)
     assert named == list(COMMANDS)
 
 

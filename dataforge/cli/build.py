@@ -6,6 +6,7 @@ The flags are the fields of the command's config, so that flags, recipes and Pyt
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -59,9 +60,9 @@ def _kind(setting: Setting) -> Any:
     return setting.kind
 
 
-def _option(setting: Setting) -> click.Option:
-    """The flag of a setting."""
-    short = [flag for flag in setting.flags if not flag.startswith("--")]
+def _option(setting: Setting, taken: Iterable[str] = ()) -> click.Option:
+    """The flag of a setting; short flags that are taken are left to who has them."""
+    short = [flag for flag in setting.flags if not flag.startswith("--") and flag not in taken]
     text = setting.help + (f" [{setting.unit}]" if setting.unit else "")
     default = "\\n" if setting.default == "\n" else setting.default
     shown = not setting.required and default is not None and default is not False and default != () and default != ""
@@ -86,15 +87,19 @@ def _option(setting: Setting) -> click.Option:
 def _parameters(operation: Operation) -> list[click.Parameter]:
     parameters: list[click.Parameter] = []
     if operation.inputs == "many":
-        parameters.append(click.Argument(["inputs"], nargs=-1, type=click.Path(allow_dash=True), metavar="[IN]..."))
+        parameters.append(
+            click.Argument(
+                ["inputs"], nargs=-1, type=click.Path(allow_dash=True), metavar=operation.metavar or "[IN]..."
+            )
+        )
     elif operation.inputs in ("one", "optional"):
-        metavar = "NAME" if operation.inputs == "optional" else "FILE"
+        metavar = operation.metavar or ("NAME" if operation.inputs == "optional" else "FILE")
         parameters.append(click.Argument(["inputs"], required=operation.inputs == "one", metavar=metavar))
     if operation.output != "none":
         target = {
             "file": "file to write (default: standard output)",
             "folder": "folder to write",
-            "optional": "file to write",
+            "optional": "folder to write" if operation.metavar else "file to write",
         }
         text = target[operation.output]
         parameters.append(
@@ -103,7 +108,8 @@ def _parameters(operation: Operation) -> list[click.Parameter]:
             )
         )
     parameters += [_option(setting) for setting in settings(operation.config)]
-    parameters += [_option(setting) for setting in settings(RunOptions) if setting.name in operation.options]
+    own = {flag for setting in settings(operation.config) for flag in setting.flags}
+    parameters += [_option(setting, own) for setting in settings(RunOptions) if setting.name in operation.options]
     return parameters
 
 

@@ -26,6 +26,7 @@ __all__ = ["cli", "main"]
 GROUPS = {
     "train": "Train a model on shards or rows: cpt, sft.",
     "tokenizer": "Make tokenizers.",
+    "prompts": "See and change the prompts of generation: ls, show, copy.",
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -46,7 +47,7 @@ class LazyGroup(click.Group):
         """The command or group of that name."""
         full = self.prefix + name
         if full in COMMANDS:
-            module = importlib.import_module("dataforge.cli." + full.replace(" ", "_"))
+            module = importlib.import_module("dataforge.cli." + full.replace(" ", "_").replace("-", "_"))
             command: click.Command = module.COMMAND
             return command
         if name in GROUPS and not self.prefix:

@@ -30,6 +30,8 @@ from dataforge.io.paths import COMPRESSIONS, CONTAINERS, PACKED, STDIN, containe
 __all__ = ["Output", "atomic_json", "out_of_space"]
 
 MANIFEST, REPORT, PARTIAL = "manifest.json", "report.json", "partial"
+FILES = ("ledger.parquet", "rejects.jsonl", "dropped.jsonl", "journal.jsonl")
+"""What may stand beside them in the forge folder."""
 
 
 def out_of_space(fault: OSError, place: str) -> OutputError:
@@ -116,10 +118,18 @@ class Output:
     """The output file of a command (or standard output, or none) and its forge folder.
 
     path: where rows go; None for standard output, "" for no rows at all. container: how rows are framed there.
+    lasting: names of files in the partial folder that stay when the run fails, for a later one to go on from.
     Raises OutputError if the output exists and `force` is not set, or cannot be what its name says.
     """
 
-    def __init__(self, path: str | None, options: RunOptions, *, container: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        options: RunOptions,
+        *,
+        container: str | None = None,
+        lasting: tuple[str, ...] = (),
+    ) -> None:
         self.path = None if path == STDIN else path
         kind, compression = container_of(self.path) if self.path else (None, None)
         self.container = container or kind or "jsonl"
@@ -129,6 +139,7 @@ class Output:
             _refuse(self.path, container or kind, options.force)
         if self.forge is not None:
             _refuse_folder(self.forge)
+        self._lasting = lasting
         self._first = True
         self._file: Any = None
         self._raw: _Hashed | _Packed | None = None
@@ -145,8 +156,8 @@ class Output:
         try:
             if self.partial is not None and self.forge is not None:
                 self._made, self._entered = not self.forge.exists(), True
-                shutil.rmtree(self.partial, ignore_errors=True)
-                self.partial.mkdir(parents=True)
+                self._clear(self.partial)
+                self.partial.mkdir(parents=True, exist_ok=True)
             if self.path is None:
                 if sys.stdout is None:
                     raise OutputError("standard output is closed", help="name a file with -o")
@@ -228,7 +239,7 @@ class Output:
             (self.forge / MANIFEST).unlink(missing_ok=True)
             if made is not None and self.path:
                 os.replace(made, os.path.realpath(self.path))  # a link stays a link
-            for name in ("ledger.parquet", "rejects.jsonl", REPORT, MANIFEST):
+            for name in (*FILES, REPORT, MANIFEST):
                 if name in files or name in (REPORT, MANIFEST):
                     os.replace(self.partial / name, self.forge / name)
                 else:
@@ -259,10 +270,22 @@ class Output:
                 if self._file is not self._raw and self._file is not None:
                     self._file.close()  # a compressor would else complain when it is collected
         if self._entered and self.partial is not None and self.forge is not None:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            if self._made:
+            stays = self._clear(self.partial)
+            if self._made and not stays:
                 shutil.rmtree(self.forge, ignore_errors=True)
         self._entered = False
+
+    def _clear(self, partial: Path) -> bool:
+        """Remove the partial folder but for files that last; True if there are any."""
+        stays = False
+        for path in partial.iterdir() if self._lasting and partial.is_dir() else ():
+            if path.name in self._lasting:
+                stays = True
+            else:
+                path.unlink(missing_ok=True)
+        if not stays:
+            shutil.rmtree(partial, ignore_errors=True)
+        return stays
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

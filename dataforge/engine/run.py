@@ -14,26 +14,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import platform
 import sys
 import tempfile
 import time
 import uuid
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
-from dataforge import __version__
 from dataforge.config import RunOptions
-from dataforge.engine.batch import Note, Result, sniff
+from dataforge.engine.account import manifest_of, report_of, summary_of
+from dataforge.engine.batch import Batch, Note, Result, sniff
 from dataforge.engine.ledgerfile import LedgerFile, RejectsFile, Rows
 from dataforge.engine.outputs import Output, out_of_space
 from dataforge.engine.pool import Crew, run_ordered, usable_cores
-from dataforge.engine.portable import portable_settings
 from dataforge.engine.progress import Progress, tell
 from dataforge.errors import InputError, RowError
 from dataforge.io.chunks import CHUNK_BYTES, Chunk, Reading, open_reading, read_chunks
@@ -41,12 +39,11 @@ from dataforge.io.hub import is_hub
 from dataforge.io.paths import STDIN, Source, find_sources
 from dataforge.ledger import DROPPED, ERROR, Counts
 from dataforge.ledger import Result as CommandResult
+from dataforge.record import Record, record_id
 
 __all__ = ["Part", "Run", "is_file"]
 
 SHOWN = 10
-DATA_OPTIONS = ("on_error", "limit", "seed", "keep_dropped")
-"""Run options that shape the bytes of the output, and so stand in the manifest."""
 
 
 @dataclass
@@ -63,6 +60,8 @@ class Run:
 
     output None writes rows to standard output, "" writes none. documents: what is one document of a .txt file.
     ledger: columns of the command's own in the ledger, by their kinds (`engine/ledgerfile.py`).
+    lasting: files of the command's own in the partial folder that outlive a failed run (`engine/outputs.py`).
+    sourceless: whether the command works without any input.
     Raises InputError, OutputError and, under `on_error="stop"`, the RowError of the first faulty row.
     """
 
@@ -76,15 +75,17 @@ class Run:
         container: str | None = None,
         documents: str = "line",
         ledger: Mapping[str, str] | None = None,
+        lasting: tuple[str, ...] = (),
+        sourceless: bool = False,
     ) -> None:
         self.command = command
         self._columns = ledger
         self.options = options
-        self.sources = find_sources(inputs, documents=documents)
+        self.sources = find_sources(inputs, documents=documents) if inputs or not sourceless else []
         self._places = [source.place for source in self.sources]
         self.counts = Counts()
         self.stats: Counter[str] = Counter()
-        self.output = Output(output, options, container=container)
+        self.output = Output(output, options, container=container, lasting=lasting)
         self.workers = options.workers or usable_cores()
         self.problems: list[str] = []
         self.input_rows = [0] * len(self.sources)
@@ -95,7 +96,7 @@ class Run:
         self._rejects: RejectsFile | None = None
         self._spooled: list[str] = []
         self._crew: Crew | None = None
-        self._began = time.perf_counter()
+        self.began = time.perf_counter()
 
     def __enter__(self) -> Run:
         if self.output.path and os.path.exists(self.output.path):
@@ -156,20 +157,44 @@ class Run:
 
     def parts(self, task: str, task_options: dict[str, Any], *, keep: Any = None) -> Iterator[Part]:
         """Run a task over all chunks, in order. `keep(part number) -> bytes` hands each chunk an earlier decision."""
-        readings = self._readings = []
-        firsts = [0] * len(self.sources)
         if self._crew is None and self.workers > 1 and self.options.limit is None:
             self._crew = Crew(self.workers)  # with a limit, the next chunk is read when the rows of this one are known
-        self._seen = 0
-        chunks = self._chunks(readings)
-        if keep is not None:
-            chunks = _with_keep(chunks, keep)
         # Starting workers takes longer than one chunk's work; who names a number of workers gets them.
         small = 0 if self.options.workers else CHUNK_BYTES
+
+        def work(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
+            if keep is not None:
+                chunks = _with_keep(chunks, keep)
+            return run_ordered(task, task_options, chunks, crew=self._crew, small=small)
+
+        yield from self._parts(work)
+
+    def records(self) -> Iterator[tuple[Part, list[tuple[int, Record]]]]:
+        """All rows as records, read in this process: each chunk's part, and (row, record) of its readable rows."""
+        held: deque[list[tuple[int, Record]]] = deque()
+
+        def work(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
+            for chunk in chunks:
+                batch = Batch(chunk)
+                held.append(list(batch.records()))
+                for index, record in held[-1]:
+                    batch.ids[index] = record_id(record)
+                yield chunk, batch.result()
+
+        for part in self._parts(work, bar=False):
+            yield part, held.popleft()
+
+    def _parts(
+        self, work: Callable[[Iterator[Chunk]], Iterator[tuple[Chunk, Result]]], *, bar: bool = True
+    ) -> Iterator[Part]:
+        """The parts that some work makes of all chunks, as they come."""
+        readings = self._readings = []
+        firsts = [0] * len(self.sources)
+        self._seen = 0
         total = sum(os.path.getsize(s.path) for s in self.sources) if all(map(is_file, self.sources)) else None
         try:
-            with Progress(self.command, total, quiet=self.options.quiet) as bar:
-                for chunk, result in run_ordered(task, task_options, chunks, crew=self._crew, small=small):
+            with Progress(self.command, total, quiet=self.options.quiet or not bar) as shown:
+                for chunk, result in work(self._chunks(readings)):
                     self._seen = n = result.n_in
                     given = result.lines
                     lines = np.arange(chunk.line, chunk.line + n) if given is None else np.array(given)
@@ -178,7 +203,7 @@ class Run:
                     firsts[chunk.source] += n
                     self._faults(chunk, result.notes)
                     self.stats.update(result.stats)
-                    bar.advance(chunk.length)
+                    shown.advance(chunk.length)
                     yield Part(chunk, result, rows)
             self.input_rows = firsts
             self._take_entries(readings)
@@ -211,7 +236,7 @@ class Run:
             if old != new:
                 raise InputError("the input changed while it was read", place=place)
         self._entries = entries
-        if sum(self.input_rows) == 0 and self.options.limit != 0:
+        if self.sources and sum(self.input_rows) == 0 and self.options.limit != 0:
             more = f" and {len(self._places) - 3} more" if len(self._places) > 3 else ""
             places = ", ".join(self._places[:3]) + more
             raise InputError("holds no rows", place=places, help="is it the right file?")
@@ -239,6 +264,15 @@ class Run:
             if len(self.problems) < SHOWN:
                 self.problems.append(f"{fault}\n  help: {fault.help}" if fault.help else str(fault))
 
+    def note(self, part: Part, note: Note, *, ends: bool = True) -> None:
+        """Give a row a fate after its part has come. ends: a fault ends the run under `on_error="stop"`, as usual."""
+        part.result.notes.append(note)
+        part.rows.note([note])
+        if ends:
+            self._faults(part.chunk, [note])
+        elif note.fate == ERROR and len(self.problems) < SHOWN:
+            self.problems.append(f"{self._places[part.chunk.source]}:{note.line}: {note.detail}")
+
     def name_sources(self, names: Sequence[str]) -> int:
         """Names of keepers that are in no input, for the ledger; the number of the first of them."""
         return self._ledger.name_sources(names) if self._ledger is not None else len(self.sources)
@@ -255,85 +289,47 @@ class Run:
                 self._rejects.add(self.sources[part.chunk.source].name, notes)
 
     def finish(
-        self, config: Any, *, rows_out: int, extra: dict[str, Any] | None = None, data: Any = None
+        self,
+        config: Any,
+        *,
+        rows_out: int,
+        extra: dict[str, Any] | None = None,
+        data: Any = None,
+        files: tuple[str, ...] = (),
+        report: dict[str, Any] | None = None,
     ) -> CommandResult:
-        """End the output, check conservation, put everything into place, and say what happened."""
+        """End the output, check conservation, put everything into place, and say what happened.
+
+        extra: for report and manifest. report: for the report alone. files: of the command's own, left in the partial
+        folder.
+        """
         self.counts.rows_out = rows_out
         self.counts.check()
         entry = self.output.finish()
         if entry is not None:
             entry["rows"] = rows_out
-        files = []
+        names = list(files)
         if self._ledger is not None:
             self._ledger.close()
-            files.append("ledger.parquet")
+            names.append("ledger.parquet")
         if self._rejects is not None and self._rejects.close():
-            files.append("rejects.jsonl")
-        report = self._report(extra)
+            names.append("rejects.jsonl")
+        report = {**report_of(self, extra), **(report or {})}
         if self._remarks:
             report["remarks"] = self._remarks
             tell(self._remarks)
-        self.output.commit(tuple(files), report, self._manifest(config, entry, extra))
+        self.output.commit(tuple(names), report, manifest_of(self, config, entry, extra))
         result = CommandResult(
             self.command, self.counts, report, self.output.path or None, problems=self.problems, data=data
         )
-        result.lines.append(self._summary(report))
+        result.lines.append(summary_of(self, report))
         if self.counts.errors > len(self.problems):
             result.lines.append(f"{self.counts.errors - len(self.problems):,} more faulty rows are not shown")
-        if self.output.forge is not None and "rejects.jsonl" in files:
+        if self.output.forge is not None and "rejects.jsonl" in names:
             result.lines.append(f"rejected rows: {self.output.forge / 'rejects.jsonl'}")
         elif self.counts.errors and self.output.path is None:
             result.lines.append("rejected rows are kept nowhere, as there is no -o; --forge DIR keeps them")
         return result
-
-    def _summary(self, report: dict[str, Any]) -> str:
-        counts = self.counts
-        parts = [f"{counts.rows_in:,} rows in"]
-        for name in ("kept", "repaired", "dropped", "unused", "errors"):
-            number = getattr(counts, name)
-            if number or name == "kept":
-                rules = [
-                    f"{rule} {n:,}"
-                    for (fate, rule), n in sorted(counts.rules.items())
-                    if fate == name or (fate == "error" and name == "errors")
-                ]
-                parts.append(f"{number:,} {name}" + (f" ({', '.join(rules)})" if rules else ""))
-        where = f" -> {self.output.path}" if self.output.path else ""
-        speed = f", {report['mb_per_second']:.0f} MB/s" if report["mb_per_second"] >= 1 else ""
-        return f"{', '.join(parts)}; {counts.rows_out:,} out{where} [{report['seconds']:.1f} s{speed}]"
-
-    def _report(self, extra: dict[str, Any] | None) -> dict[str, Any]:
-        seconds = time.perf_counter() - self._began
-        size = sum(entry["bytes"] for entry in self._entries)
-        return {
-            "command": self.command,
-            "counts": self.counts.as_dict(),
-            "seconds": round(seconds, 3),
-            "rows_per_second": round(self.counts.rows_in / seconds) if seconds else 0,
-            "mb_per_second": round(size / 1e6 / seconds, 1) if seconds else 0.0,
-            "bytes_in": size,
-            "workers": self.workers,
-            "python": platform.python_version(),
-            **(extra or {}),
-        }
-
-    def _manifest(self, config: Any, entry: dict[str, Any] | None, extra: dict[str, Any] | None) -> dict[str, Any]:
-        options = {
-            f.name: getattr(self.options, f.name) for f in dataclasses.fields(self.options) if f.name in DATA_OPTIONS
-        }
-        return {
-            "schema": "dataforge.manifest/1",
-            "tool": "dataforge",
-            "version": __version__,
-            "command": self.command,
-            "options": {**portable_settings(config), **options},
-            "seed": self.options.seed,
-            "inputs": self._entries,
-            "outputs": [entry] if entry else [],
-            "counts": self.counts.as_dict(),
-            "versions": {"dataforge": __version__},
-            **(extra or {}),
-        }
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None

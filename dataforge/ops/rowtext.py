@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataforge.io import jsontext
 from dataforge.record import Candidate, Reasoning, Record, ToolCall, ToolResult, Turn
 
-__all__ = ["answer_text", "best_candidate", "prompt_text", "row_text", "turn_text"]
+__all__ = ["answer_text", "best_candidate", "prompt_text", "prompt_turns", "row_text", "turn_text"]
 
 
 def row_text(record: Record, fields: str = "all") -> str:
@@ -41,9 +41,14 @@ def prompt_text(record: Record) -> str | None:
     """
     if record.is_document:
         return None
-    turns = record.turns
-    before = turns if record.candidates else turns[: _last_answer(turns)]
+    before = prompt_turns(record)
     return _join(before) if before else None
+
+
+def prompt_turns(record: Record) -> list[Turn]:
+    """The turns before the last assistant turn: all of them where there is none, or where candidates stand for it."""
+    turns = record.turns
+    return turns[:] if record.candidates is not None else turns[: _last_answer(turns)]
 
 
 def answer_text(record: Record) -> str | None:

@@ -4,7 +4,7 @@ Reads prompts from `--prompt` or from the rows of a file, and a model; writes a 
 with `--raw`). Cost: a forward pass per token and batch.
 
 CLI: `dataforge generate --model tuned --prompt "How is green tea brewed?"`
-Python: `dataforge.generate("questions.jsonl", "answers.jsonl", model="tuned", max_new_tokens=128)`
+Python: `dataforge.answer_prompts("questions.jsonl", "answers.jsonl", model="tuned", max_new_tokens=128)`
 
 From a row everything up to the last answer is taken, that answer is left out, and the model's own put in its place.
 Prompts go through the chat template; with `--raw` they are continued as plain text. Greedy unless `--temperature` is
@@ -22,6 +22,7 @@ from dataforge import __version__
 from dataforge.config import RunOptions, check, option
 from dataforge.errors import RowError, UsageError, shorten
 from dataforge.ledger import Counts, Result
+from dataforge.ops.rowtext import prompt_turns
 from dataforge.record import Record, Turn
 from dataforge.registry import Operation
 from dataforge.train.config import PRECISIONS, require_training_packages
@@ -71,11 +72,7 @@ def without_answer(record: Record, *, raw: bool = False) -> Record:
         raise RowError("not_a_conversation", "a document is no prompt", help="--raw continues it as plain text")
     if raw:
         raise RowError("not_a_document", "a conversation cannot be continued as plain text", help="leave --raw out")
-    turns = record.turns[:]
-    if record.candidates is None and any(turn.role == "assistant" for turn in turns):
-        while turns[-1].role != "assistant":
-            turns.pop()
-        turns.pop()
+    turns = prompt_turns(record)
     if not turns:
         raise RowError("no_prompt", "nothing stands before the answer")
     return Record(turns, tools=record.tools)

@@ -36,7 +36,7 @@ def learned(places):
 
 
 def answers(model, questions, **settings):
-    return dataforge.generate(model=model, prompt=questions, max_new_tokens=60, quiet=True, **settings).data
+    return dataforge.answer_prompts(model=model, prompt=questions, max_new_tokens=60, quiet=True, **settings).data
 
 
 def test_a_model_that_learned_eight_answers_gives_them_and_stops(learned, tmp_path):
@@ -105,7 +105,7 @@ def test_the_template_ends_turns_and_the_model_stops_there(places, tokenizer):
 
 def test_rows_are_answered_anew_in_place_of_their_last_answer(learned, places, tmp_path):
     out = tmp_path / "out.jsonl"
-    result = dataforge.generate(places.chat, str(out), model=learned, max_new_tokens=60, quiet=True)
+    result = dataforge.answer_prompts(places.chat, str(out), model=learned, max_new_tokens=60, quiet=True)
     assert result.data == [answer for _, answer in CHAT]
     assert result.counts.kept == result.counts.rows_out == 8
     assert json.loads((tmp_path / "out.jsonl.forge" / "manifest.json").read_text())["counts"]["out"] == 8
@@ -113,7 +113,7 @@ def test_rows_are_answered_anew_in_place_of_their_last_answer(learned, places, t
 
 def test_text_is_continued_with_raw(places, tmp_path):
     out = tmp_path / "out.jsonl"
-    dataforge.generate(
+    dataforge.answer_prompts(
         output=str(out), model=places.model, prompt=["The capital"], raw=True, max_new_tokens=5, quiet=True
     )
     (row,) = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
@@ -133,11 +133,11 @@ def test_the_prompt_of_a_row_is_all_before_its_last_answer():
 
 def test_settings_that_make_no_sense_are_refused(places):
     with pytest.raises(UsageError, match="either with --prompt or as a file"):
-        dataforge.generate(model=places.model)
+        dataforge.answer_prompts(model=places.model)
     with pytest.raises(UsageError, match="either with --prompt or as a file"):
-        dataforge.generate(places.chat, model=places.model, prompt=["hi"])
+        dataforge.answer_prompts(places.chat, model=places.model, prompt=["hi"])
     with pytest.raises(UsageError, match="--top-p"):
-        dataforge.generate(model=places.model, prompt=["hi"], top_p=0.5)
+        dataforge.answer_prompts(model=places.model, prompt=["hi"], top_p=0.5)
 
 
 def test_the_runtime_of_these_tests_is_a_cpu_in_float32():
@@ -146,7 +146,7 @@ def test_the_runtime_of_these_tests_is_a_cpu_in_float32():
 
 def test_the_manifest_of_answers_is_one_of_ours(places, tmp_path):
     out = tmp_path / "answers.jsonl"
-    result = dataforge.generate([places.chat], str(out), model=places.model, max_new_tokens=2, limit=2, quiet=True)
+    result = dataforge.answer_prompts([places.chat], str(out), model=places.model, max_new_tokens=2, limit=2, quiet=True)
     manifest = json.loads((tmp_path / "answers.jsonl.forge" / "manifest.json").read_text(encoding="utf-8"))
     schema = json.loads(asset("schemas", "manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(manifest, schema)

@@ -1,0 +1,1 @@
+"""Rows written by a model: Self-Instruct and its kin, as chains of requests that a journal can replay."""

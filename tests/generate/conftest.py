@@ -1,0 +1,5 @@
+"""Fixtures of this folder: a real server."""
+
+from real_server import transformers_server
+
+__all__ = ["transformers_server"]
