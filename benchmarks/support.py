@@ -18,8 +18,8 @@ from pathlib import Path
 import orjson
 from harness import arguments, data_folder, machine, publish, table
 
-from dataforge.generate.passages import cut, sentences
-from dataforge.generate.support import Source
+from dataforge.generate.documents.passages import cut, sentences
+from dataforge.generate.documents.support import Source
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.8)
 CORPORA = {

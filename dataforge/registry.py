@@ -69,8 +69,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "self-instruct": ("dataforge.generate.self_instruct", "Make tasks from a few that people wrote (Self-Instruct)."),
     "grounded": ("dataforge.generate.grounded", "Make questions and answers from documents, and check them."),
     "back": ("dataforge.generate.back", "Write the instructions that documents answer (back-translation)."),
-    "evol": ("dataforge.generate.evol", "Make instructions harder or rarer step by step; drop what fails (Evol-Instruct)."),
-    "few-shot": ("dataforge.generate.few_shot", "Put worked examples before questions, or checked reasoning before answers."),
+    "evol": ("dataforge.generate.evol", "Make instructions harder or rarer, step by step (Evol-Instruct)."),
+    "few-shot": ("dataforge.generate.few_shot", "Put worked examples before questions, or reasoning before answers."),
     "answers": ("dataforge.generate.answers", "Answer each prompt several times, by one model or more."),
     "dialogue": ("dataforge.generate.dialogue", "Carry conversations on: a model plays user and assistant."),
     "replay": ("dataforge.generate.replay", "Make general rows in a model's own words (replay)."),
@@ -84,9 +84,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "generate": ("dataforge.train.generate", "Answer prompts with a model."),
     "run": ("dataforge.recipe", "Run the steps of a recipe file."),
     "formats": ("dataforge.ops.formats", "List the dialects, or show the schema and rules of one."),
-    "prompts ls": ("dataforge.generate.promptlist", "List the prompts that generation methods ask with."),
-    "prompts show": ("dataforge.generate.promptshow", "Print a prompt file."),
-    "prompts copy": ("dataforge.generate.promptcopy", "Copy prompt files into a folder, to be changed and used there."),
+    "prompts ls": ("dataforge.generate.prompting.listing", "List the prompts that generation methods ask with."),
+    "prompts show": ("dataforge.generate.prompting.showing", "Print a prompt file."),
+    "prompts copy": (
+        "dataforge.generate.prompting.copying",
+        "Copy prompt files into a folder, to be changed there.",
+    ),
 }
 """Command -> (module that holds its OPERATION, help line)."""
 

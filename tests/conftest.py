@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from real_server import transformers_server
+
+__all__ = ["transformers_server"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

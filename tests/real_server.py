@@ -1,7 +1,4 @@
-"""`transformers serve`, a real OpenAI-compatible server, with a small random model: a fixture for tests of any folder.
-
-from real_server import transformers_server  # noqa: F401  (in a conftest.py)
-"""
+"""`transformers serve`, a real OpenAI-compatible server, with a small random model: a fixture for tests of any folder."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -169,8 +169,11 @@ class Run:
 
         yield from self._parts(work)
 
-    def records(self) -> Iterator[tuple[Part, list[tuple[int, Record]]]]:
-        """All rows as records, read in this process: each chunk's part, and (row, record) of its readable rows."""
+    def records(self) -> Generator[tuple[Part, list[tuple[int, Record]]], None, None]:
+        """All rows as records, read in this process: each chunk's part, and (row, record) of its readable rows.
+
+        Whoever stops before the end closes the generator, which closes the file.
+        """
         held: deque[list[tuple[int, Record]]] = deque()
 
         def work(chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, Result]]:
@@ -261,8 +264,9 @@ class Run:
             if self.options.on_error == "stop":
                 fault.help = fault.help or "--on-error reject puts such rows into rejects.jsonl and goes on"
                 raise fault
-            if len(self.problems) < SHOWN:
-                self.problems.append(f"{fault}\n  help: {fault.help}" if fault.help else str(fault))
+            said = f"{fault}\n  help: {fault.help}" if fault.help else str(fault)
+            if len(self.problems) < SHOWN and said not in self.problems:  # an earlier pass may have said so
+                self.problems.append(said)
 
     def note(self, part: Part, note: Note, *, ends: bool = True) -> None:
         """Give a row a fate after its part has come. ends: a fault ends the run under `on_error="stop"`, as usual."""

@@ -22,9 +22,9 @@ from typing import Any
 from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError
 from dataforge.generate.chain import Chain, Made, Sink
-from dataforge.generate.conversation import Said, chat, model_name, opening, said, say, with_system
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.run import make_rows
+from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.conversation import Said, chat, model_name, opening, said, say, with_system
 from dataforge.generate.task import Task
 from dataforge.ledger import Result
 from dataforge.llm.request import Answer, Failure, Reply, Request

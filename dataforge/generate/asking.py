@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from dataforge.generate.chain import Chain
-from dataforge.generate.reading import Unreadable
+from dataforge.generate.reading.replies import Unreadable
 from dataforge.generate.task import Task
 from dataforge.llm.request import Failure, Reply, Request
 
@@ -61,7 +61,7 @@ def verdict(task: Task, name: str, model: str, **values: Any) -> Request:
 
 def whole(reply: Reply) -> str:
     """The text of a reply without thinking; Unreadable where it was cut or says nothing."""
-    from dataforge.generate.reading import plain
+    from dataforge.generate.reading.replies import plain
 
     if reply.truncated:
         raise Unreadable("truncated", "the reply was cut at its longest length; --reply-tokens allows longer ones")

@@ -25,12 +25,12 @@ from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError, shorten
 from dataforge.generate.asking import ask, whole
 from dataforge.generate.chain import Chain, Made, Sink
+from dataforge.generate.documents.selfcontained import references
+from dataforge.generate.documents.support import Source, longest_copy, terms_of
 from dataforge.generate.judging import judge
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.reading import Unreadable
-from dataforge.generate.run import make_rows
-from dataforge.generate.selfcontained import references
-from dataforge.generate.support import Source, longest_copy, terms_of
+from dataforge.generate.reading.replies import Unreadable
+from dataforge.generate.running.run import make_rows
 from dataforge.generate.task import Task
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure, Reply

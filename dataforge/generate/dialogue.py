@@ -8,7 +8,7 @@ CLI: `dataforge dialogue questions.jsonl --model large --user-model small --turn
 Python: `dataforge.dialogue("questions.jsonl", "talks.jsonl", model="large", turns=3, keep_partial=True)`
 
 A user who needs nothing more ends a conversation early. These end it by a rule: `user_repeats` (what was said before,
-`dataforge.generate.repetition`), `user_answers` (the user speaks as the assistant, or takes up its words),
+`dataforge.generate.talk.repetition`), `user_answers` (the user speaks as the assistant, or takes up its words),
 `user_refuses`, `user_empty`, `user_truncated`, `answer_empty`, `answer_truncated`, `answer_stuck` (a loop). A faulty
 turn of the user is asked for again first (`--tries`). The row is dropped by that rule, or with `--keep-partial` kept up
 to its last sound exchange. A row whose user needs nothing more from the beginning is dropped (`user_content`).
@@ -23,12 +23,12 @@ from typing import Any
 from dataforge.config import RunOptions, check, option
 from dataforge.generate.asking import Asked, ask
 from dataforge.generate.chain import Chain, Made, Sink
-from dataforge.generate.conversation import chat, model_name, opening, said, say, with_system
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.noveltyterms import read_terms
-from dataforge.generate.reading import Unreadable, plain
-from dataforge.generate.repetition import same, stuck, taken
-from dataforge.generate.run import make_rows
+from dataforge.generate.nearest.terms import read_terms
+from dataforge.generate.reading.replies import Unreadable, plain
+from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.conversation import chat, model_name, opening, said, say, with_system
+from dataforge.generate.talk.repetition import same, stuck, taken
 from dataforge.generate.task import Task
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure, Reply, Request

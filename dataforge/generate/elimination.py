@@ -24,7 +24,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from dataforge.generate.reading import Unreadable, plain
+from dataforge.generate.reading.replies import Unreadable, plain
 from dataforge.llm.request import Reply, Request
 from dataforge.ops.rules.answers import refuses
 

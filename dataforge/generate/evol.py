@@ -24,11 +24,11 @@ from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError
 from dataforge.generate.asking import SELF, Asked, ask, verdict
 from dataforge.generate.chain import Chain, Made, Sink
-from dataforge.generate.conversation import said, say
 from dataforge.generate.elimination import eliminated_answer, eliminated_instruction, marked, reads_same
-from dataforge.generate.exchange import Exchange, after, last_exchange
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.run import make_rows
+from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.conversation import said, say
+from dataforge.generate.talk.exchange import Exchange, after, last_exchange
 from dataforge.generate.task import Task
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure, Reply

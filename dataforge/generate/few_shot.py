@@ -22,13 +22,13 @@ from typing import Any
 from dataforge.config import RunOptions, check, option
 from dataforge.errors import RowError, UsageError
 from dataforge.generate.chain import Chain, Made, Sink
-from dataforge.generate.examples import Example, draw, gather
-from dataforge.generate.exchange import Exchange, after, last_exchange
-from dataforge.generate.finalanswer import without_working
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.reasoned import HINTS, Reasoned, Rejected, hints, reason
-from dataforge.generate.run import make_rows
+from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.exchange import Exchange, after, last_exchange
 from dataforge.generate.task import Task, language_of
+from dataforge.generate.worked.examples import Example, draw, gather
+from dataforge.generate.worked.finalanswer import without_working
+from dataforge.generate.worked.reasoned import HINTS, Reasoned, Rejected, hints, reason
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure
 from dataforge.ops.rowtext import row_text

@@ -28,13 +28,13 @@ from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError
 from dataforge.generate.asking import Asked, ask
 from dataforge.generate.chain import Chain, Made, Sink, together
-from dataforge.generate.evidence import Evidence
-from dataforge.generate.exchanges import Candidate, read_dialogues, read_pairs
+from dataforge.generate.documents.evidence import Evidence
+from dataforge.generate.documents.exchanges import Candidate, read_dialogues, read_pairs
+from dataforge.generate.documents.passages import Passage, cut
 from dataforge.generate.judging import SELF, judge, read_json
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.passages import Passage, cut
-from dataforge.generate.reading import Unreadable
-from dataforge.generate.run import make_rows
+from dataforge.generate.reading.replies import Unreadable
+from dataforge.generate.running.run import make_rows
 from dataforge.generate.task import Task, language_of
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure, Request

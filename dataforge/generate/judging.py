@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from dataforge.generate.asking import Asked, ask
 from dataforge.generate.chain import Chain
-from dataforge.generate.reading import json_reply
+from dataforge.generate.reading.replies import json_reply
 from dataforge.generate.task import Task
 from dataforge.llm.request import Failure, Reply, Request
 

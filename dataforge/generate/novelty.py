@@ -11,7 +11,7 @@ the earliest of equals, and its F; none is named where no member shares a term.
 compat="exact" (the default) decides by 2 lcs * den > num * (m + n) in whole numbers, num / den being the threshold as
 it is written; so a score of exactly 0.7 is kept, always. compat="reference" gives the verdicts of rouge_score 0.1.2
 (use_stemmer=False) bit by bit: its terms, and its floating-point numbers, which make some exact 0.7 to
-0.7000000000000001 and drop these. What the terms of a text are, in both, is said in `noveltyterms.py`.
+0.7000000000000001 and drop these. What the terms of a text are, in both, is said in `nearest/terms.py`.
 
 `threshold` is meant for words. A text half or more of whose terms are characters of a script without spaces (Chinese,
 Japanese, Thai) is held to `chinese_threshold(threshold)`, which admits about the same share of such texts
@@ -29,8 +29,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from dataforge.errors import UsageError
-from dataforge.generate.noveltypool import Nearest, Pool
-from dataforge.generate.noveltyterms import read_terms, unspaced_share
+from dataforge.generate.nearest.pool import Nearest, Pool
+from dataforge.generate.nearest.terms import read_terms, unspaced_share
 
 __all__ = ["COMPATS", "LANGS", "NoveltyFilter", "Verdict", "chinese_threshold"]
 

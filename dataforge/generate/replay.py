@@ -28,10 +28,10 @@ from dataclasses import dataclass, replace
 from dataforge.config import RunOptions, check, option
 from dataforge.errors import UsageError
 from dataforge.generate.chain import Chain, Made, Sink
-from dataforge.generate.conversation import chat, opening, said, say, with_system
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.repetition import stuck
-from dataforge.generate.run import make_rows
+from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.conversation import chat, opening, said, say, with_system
+from dataforge.generate.talk.repetition import stuck
 from dataforge.generate.task import Task
 from dataforge.ledger import Result
 from dataforge.llm.address import parse_spec
@@ -149,7 +149,7 @@ def _method(config: ReplayConfig) -> Method:
     """The method of one of the three ways."""
     if not config.shots and not config.from_nothing:
         return METHOD
-    from dataforge.generate.rehearsal import start
+    from dataforge.generate.talk.rehearsal import start
 
     method = replace(METHOD, expand=None, start=start, wanted=lambda config: config.n)
     return replace(method, inputs=lambda config: ()) if config.from_nothing else method
@@ -171,7 +171,7 @@ def _with_prequery(config: ReplayConfig) -> ReplayConfig:
             "--from-nothing: it is not known what the model's chat template writes before a query",
             help="name its tokenizer with --tokenizer FOLDER, or the text itself with --pre-query",
         )
-    from dataforge.generate.prequery import prequery
+    from dataforge.generate.talk.prequery import prequery
 
     found = prequery(folder, config.system)
     return replace(config, pre_query=found.text, turn_end=found.end if config.turn_end is None else config.turn_end)

@@ -20,7 +20,7 @@ from dataforge.config import RunOptions, check, option
 from dataforge.errors import DataError, RowError, UsageError
 from dataforge.generate.chain import Chain, Made, Sink
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
-from dataforge.generate.run import make_rows
+from dataforge.generate.running.run import make_rows
 from dataforge.generate.selfinstruct.seeds import SHAPE, Seed, check_seeds, one_exchange, seed_of
 from dataforge.generate.task import Task, language_of
 from dataforge.ledger import Result

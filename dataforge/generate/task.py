@@ -15,7 +15,7 @@ from dataforge.llm.request import Reply, Request
 from dataforge.record import Record, record_id
 
 if TYPE_CHECKING:
-    from dataforge.generate.promptset import PromptSet
+    from dataforge.generate.prompting.promptset import PromptSet
 
 __all__ = ["Task", "chance", "language_of"]
 

@@ -54,7 +54,7 @@ class Endpoint:
         if self.server.query:
             logging.getLogger("httpx2").addFilter(self._quiet)
         limits = httpx2.Limits(max_connections=self._most, max_keepalive_connections=self._most)
-        timeout = httpx2.Timeout(self._timeout, connect=min(CONNECT, self._timeout), pool=None)
+        timeout = httpx2.Timeout(self._timeout, connect=min(CONNECT, 0.9 * self._timeout), pool=None)
         return AsyncOpenAI(
             api_key=self.server.key,
             base_url=self.server.address,

@@ -136,7 +136,7 @@ def error_text(body: bytes) -> str:
             r"<(script|style).*?</\1>|<[^>]*>", " ", body[:4000].decode("utf-8", "replace"), flags=re.S | re.I
         )
         return shorten(" ".join(words.split()) or "(empty reply)", 200)
-    return shorten(_said(value) or "(no reason given)", 400)
+    return shorten(" ".join(_said(value).split()) or "(no reason given)", 400)
 
 
 def _said(value: Any) -> str:

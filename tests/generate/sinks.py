@@ -9,7 +9,7 @@ assert sink.settled and sink.kept[0].record.turns[0].text == "harder"
 from collections import Counter
 from dataclasses import dataclass, field
 
-from dataforge.generate.promptset import PromptSet
+from dataforge.generate.prompting.promptset import PromptSet
 from dataforge.generate.task import Task, chance
 from dataforge.llm.request import Failure, Reply
 from dataforge.record import Record, Turn

@@ -12,7 +12,7 @@ from dataforge.errors import RowError, UsageError
 from dataforge.formats.spelling import Spelling
 from dataforge.generate.answers import METHOD, AnswersConfig, expand, stages
 from dataforge.generate.chain import drive
-from dataforge.generate.conversation import messages, model_name, opening, said, with_system
+from dataforge.generate.talk.conversation import messages, model_name, opening, said, with_system
 from dataforge.llm.request import Failure, Reply
 from dataforge.record import Candidate, Media, Reasoning, Record, ToolCall, Turn
 from dataforge.registry import load_dialect

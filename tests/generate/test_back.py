@@ -10,8 +10,8 @@ from sinks import ListSink, Script, make_task
 from dataforge.errors import UsageError
 from dataforge.generate.back import BackConfig, expand, faulty, stages, written
 from dataforge.generate.chain import drive
-from dataforge.generate.promptset import PromptSet
-from dataforge.generate.reading import Unreadable
+from dataforge.generate.prompting.promptset import PromptSet
+from dataforge.generate.reading.replies import Unreadable
 from dataforge.llm.request import Failure, Reply
 from dataforge.record import Record, Turn
 

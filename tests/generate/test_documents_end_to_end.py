@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import dataforge
-from dataforge.generate.passages import sentences
+from dataforge.generate.documents.passages import sentences
 
 PLACE = Path(__file__).resolve().parent.parent / "llm" / "server.py"
 SPEC = importlib.util.spec_from_file_location("server_for_documents", PLACE)

@@ -16,8 +16,8 @@ from dataforge.generate.elimination import (
     tokens,
     word_count,
 )
-from dataforge.generate.promptset import PromptSet
-from dataforge.generate.reading import Unreadable
+from dataforge.generate.prompting.promptset import PromptSet
+from dataforge.generate.reading.replies import Unreadable
 from dataforge.llm.request import Reply
 
 DATA = Path(os.environ.get("DATAFORGE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))

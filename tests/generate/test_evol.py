@@ -12,8 +12,8 @@ import dataforge
 from dataforge.errors import RowError, UsageError
 from dataforge.generate.chain import drive
 from dataforge.generate.evol import BREADTH, DEPTH, EvolConfig, expand, stages
-from dataforge.generate.exchange import after
-from dataforge.generate.promptset import PromptSet
+from dataforge.generate.prompting.promptset import PromptSet
+from dataforge.generate.talk.exchange import after
 from dataforge.llm.request import Failure, Reply, Request, message
 from dataforge.record import Candidate, Media, Reasoning, Record, ToolCall, Turn
 

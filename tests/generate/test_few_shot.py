@@ -11,10 +11,10 @@ from sinks import ListSink, Script, make_task
 import dataforge
 from dataforge.errors import RowError, UsageError
 from dataforge.generate.chain import drive
-from dataforge.generate.examples import draw, gather
 from dataforge.generate.few_shot import FewShotConfig, expand, prepare, stages
-from dataforge.generate.reading import Unreadable
-from dataforge.generate.reasoned import hints, read_worked
+from dataforge.generate.reading.replies import Unreadable
+from dataforge.generate.worked.examples import draw, gather
+from dataforge.generate.worked.reasoned import hints, read_worked
 from dataforge.llm.request import Failure, Reply
 from dataforge.record import Reasoning, Record, Turn, record_id
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.generate.finalanswer import compare, final_answer, kind_of, split_final, without_working
-from dataforge.generate.quantity import read_han, read_quantity, same_quantity
+from dataforge.generate.reading.quantity import read_han, read_quantity, same_quantity
+from dataforge.generate.worked.finalanswer import compare, final_answer, kind_of, split_final, without_working
 
 DATA = Path(os.environ.get("DATAFORGE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 

@@ -10,10 +10,10 @@ from sinks import ListSink, Script, make_task
 
 from dataforge.errors import UsageError
 from dataforge.generate.chain import drive
-from dataforge.generate.evidence import place_of
+from dataforge.generate.documents.evidence import place_of
+from dataforge.generate.documents.passages import cut
 from dataforge.generate.grounded import GroundedConfig, expand, stages
-from dataforge.generate.passages import cut
-from dataforge.generate.promptset import PromptSet
+from dataforge.generate.prompting.promptset import PromptSet
 from dataforge.llm.request import Failure, Reply
 from dataforge.record import Record, Turn
 

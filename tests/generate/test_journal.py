@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataforge.errors import InputError
-from dataforge.generate.journal import Journal, read_head
+from dataforge.generate.running.journal import Journal, read_head
 from dataforge.llm.budget import Spent
 from dataforge.llm.request import Failure, Reply
 

@@ -53,7 +53,13 @@ def test_a_local_model_answers_and_a_resumed_run_leaves_the_same_bytes(model, qu
 def test_a_real_server_answers_and_structured_replies_that_it_cannot_give_are_accounted_for(
     transformers_server, questions, tmp_path
 ):
-    values = {"model": transformers_server.model, "base_url": transformers_server.url, "cache": "none", "concurrency": 2, "reply_tokens": 8}
+    values = {
+        "model": transformers_server.model,
+        "base_url": transformers_server.url,
+        "cache": "none",
+        "concurrency": 2,
+        "reply_tokens": 8,
+    }
     result = dataforge.answers(questions, tmp_path / "out.jsonl", keep_truncated=True, temperature=0.0, **values)
     assert result.counts.kept == 5 and result.report["client"]["tokens"] > 0
     made = dataforge.grounded(questions, tmp_path / "grounded.jsonl", **values | {"reply_tokens": 32})

@@ -15,9 +15,9 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from dataforge.errors import UsageError
 from dataforge.generate import novelty
+from dataforge.generate.nearest.pool import Pool
+from dataforge.generate.nearest.terms import read_terms, unspaced_share
 from dataforge.generate.novelty import NoveltyFilter, chinese_threshold
-from dataforge.generate.noveltypool import Pool
-from dataforge.generate.noveltyterms import read_terms, unspaced_share
 
 DATA = Path(os.environ.get("DATAFORGE_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 SCORER = RougeScorer(["rougeL"], use_stemmer=False)

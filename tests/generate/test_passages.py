@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.generate.passages import cut, sentences
+from dataforge.generate.documents.passages import cut, sentences
 
 PIECES = st.sampled_from(
     ["茶叶传入日本。", "Tea came to Japan. ", "真的吗？！", "\n", "\n\n", "\r\n", " ", "Dr. Li said: “no.” ", "é", "e\u0301",

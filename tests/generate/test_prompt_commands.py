@@ -6,7 +6,7 @@ import pytest
 
 import dataforge
 from dataforge.errors import OutputError, UsageError
-from dataforge.generate.promptset import HOME, LANGUAGES, SUFFIX, PromptSet
+from dataforge.generate.prompting.promptset import HOME, LANGUAGES, SUFFIX, PromptSet
 
 NAMES = sorted({name for name, _ in PromptSet().names()})
 pytestmark = pytest.mark.skipif(not NAMES, reason="no method has prompts")

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataforge.errors import InputError, UsageError
-from dataforge.generate.promptfile import read_prompt
-from dataforge.generate.promptset import HOME, LANGUAGES, PromptSet
+from dataforge.generate.prompting.promptfile import read_prompt
+from dataforge.generate.prompting.promptset import HOME, LANGUAGES, PromptSet
 
 EN = """---
 description: Make a task harder.

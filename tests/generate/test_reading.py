@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.generate.reading import PARTS, Unreadable, fields, json_reply, numbered, plain
+from dataforge.generate.reading.replies import PARTS, Unreadable, fields, json_reply, numbered, plain
 
 ANY = {}
 ROWS = {"type": "array", "items": {"type": "object", "required": ["q"], "properties": {"q": {"type": "string"}}}}

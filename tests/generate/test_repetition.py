@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.generate.repetition import loop, repeated, same, stuck, taken
+from dataforge.generate.talk.repetition import loop, repeated, same, stuck, taken
 
 POEM = "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 PROSE = (

@@ -13,9 +13,9 @@ from small_models import small_tokenizer
 from dataforge.config import RunOptions
 from dataforge.errors import DataError, InputError, RowError, UsageError
 from dataforge.generate.chain import drive
-from dataforge.generate.prequery import Prequery, prequery
-from dataforge.generate.rehearsal import examples_of, start
 from dataforge.generate.replay import ANSWER, INSTRUCTION, QUERY, ReplayConfig, expand, replay, stages
+from dataforge.generate.talk.prequery import Prequery, prequery
+from dataforge.generate.talk.rehearsal import examples_of, start
 from dataforge.llm.request import Failure, Reply
 from dataforge.record import Candidate, Record, Turn, record_id
 

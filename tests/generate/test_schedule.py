@@ -8,9 +8,9 @@ import pytest
 
 from dataforge.errors import RowError, ServiceError
 from dataforge.generate.chain import Made, together
-from dataforge.generate.journal import Journal
-from dataforge.generate.schedule import Live, Schedule
-from dataforge.generate.tally import Events
+from dataforge.generate.running.journal import Journal
+from dataforge.generate.running.schedule import Live, Schedule
+from dataforge.generate.running.tally import Events
 from dataforge.llm.budget import Spent
 from dataforge.llm.request import Failure, Reply, Request, message
 from dataforge.record import Record, Turn

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.generate.reading import Unreadable
+from dataforge.generate.reading.replies import Unreadable
 from dataforge.generate.selfinstruct.bootstrap import class_of
 from dataforge.generate.selfinstruct.instances import given_of, item_fault, read_labelled, read_worked, sift
 from dataforge.generate.selfinstruct.items import Item, json_items, marked_items

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.generate.numbers import foreign, numbers
-from dataforge.generate.passages import cut, sentences
-from dataforge.generate.selfcontained import references
-from dataforge.generate.support import Source, longest_copy
+from dataforge.generate.documents.passages import cut, sentences
+from dataforge.generate.documents.selfcontained import references
+from dataforge.generate.documents.support import Source, longest_copy
+from dataforge.generate.reading.numbers import foreign, numbers
 
 DATA = Path(os.environ.get("DATAFORGE_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 TEA = "Green tea is brewed at 80 degrees for two minutes. Boiling water makes it bitter."

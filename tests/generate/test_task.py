@@ -11,7 +11,10 @@ from dataforge.generate.task import chance, language_of
         ("绿茶怎么泡？", "zh"),
         ("How is green tea brewed?", "en"),
         ("Translate 你好世界 to English, and say what the phrase means.", "en"),
-        ("如何在 Linux 里用 `grep -r pattern /usr/share/doc` 查找文件？详见 https://example.org/manual/grep.html", "zh"),
+        (
+            "如何在 Linux 里用 `grep -r pattern /usr/share/doc` 查找文件？详见 https://example.org/manual/grep.html",
+            "zh",
+        ),
         ("用 Python 写一个函数，返回 list 的 max 和 min。", "zh"),
         ("", "en"),
         ("1 + 1 = 2", "en"),

@@ -25,9 +25,12 @@ from llm.server import (
 
 from dataforge.errors import ServiceError, UsageError
 from dataforge.llm.client import Client, Spent
-from dataforge.llm.pace import Clock
+from dataforge.llm.pace import REAL, Clock
+from dataforge.llm.prices import Prices
+from dataforge.llm.remarks import Remarks
 from dataforge.llm.request import Failure, Reply, Request, message
 from dataforge.llm.settings import ClientConfig
+from dataforge.llm.targets import Targets
 
 KEY = "sk-proj-Zx81kQwErTy5Tn3Vb7Lm9Pd2"
 
@@ -284,12 +287,18 @@ def test_a_server_that_says_nothing_is_asked_again():
     assert (reply.text, server.count) == ("fine", 2)
 
 
+class Real:
+    """The clock as it is."""
+
+    def clock(self):
+        return REAL
+
+
 def test_what_the_server_asks_to_wait_is_waited_by_all_its_requests():
-    hurried = Hurried()
-    with Server(script=[fail(429, retry_after=7)]) as server:
-        asked(server, [question(str(number)) for number in range(3)], hurried=hurried, concurrency=1)
-    assert 7.0 <= hurried.time < 9.0
+    with Server(script=[fail(429, retry_after=0.4)]) as server:
+        asked(server, [question(str(number)) for number in range(3)], hurried=Real(), concurrency=1)
     assert server.count == 4
+    assert all(time - server.times[0] >= 0.4 for time in server.times[1:])
 
 
 def test_back_off_grows_with_full_jitter_and_is_the_same_for_the_same_request():
@@ -389,6 +398,9 @@ def test_a_paid_reply_is_not_paid_again(tmp_path):
         asked(server, [question(temperature=0.5)], cache=cache)
         asked(server, [question()], cache=cache, model="n")
         assert server.count == 5
+        asked(server, [question(schema=SCHEMA)], cache=cache)
+        asked(server, [question(schema=SCHEMA)], cache=cache, structured="never")
+        assert server.count == 7
     with Server() as other:
         asked(other, [question()], cache=cache)
         assert other.count == 1, "another server is another reply"
@@ -459,6 +471,13 @@ def test_max_completion_tokens_is_learned():
     assert client.remarks == []
 
 
+def test_openai_is_asked_in_its_own_terms_from_the_start():
+    config = ClientConfig(model="gpt-4o-mini")
+    assert (
+        Targets(config, Prices.read(None), Remarks(), REAL).of("gpt-4o-mini").shape.longest == "max_completion_tokens"
+    )
+
+
 def test_a_server_that_refuses_both_names_of_a_limit_is_not_asked_for_ever():
     both = fail(400, "Unsupported parameters: 'max_tokens', 'max_completion_tokens'")
     failure, server, _ = answer_to([both] * 30)
@@ -516,6 +535,14 @@ def test_a_model_of_another_server_is_asked_there_and_only_there():
         assert [outcome.answer.text for outcome in outcomes] == ["main", "judge"]
         assert judge.requests[0]["model"] == "other"
         assert client.key(question(model=f"other@{judge.url}")) == client.key(question(model="other"))
+
+
+def test_a_server_of_its_own_may_have_its_own_key(monkeypatch):
+    monkeypatch.setenv("JUDGE_KEY", "judge-1234-secret")
+    with Server() as main, Server() as judge:
+        asked(main, [question(), question(model=f"other@{judge.url}#JUDGE_KEY")])
+        assert main.headers[0]["authorization"] == f"Bearer {KEY}"
+        assert judge.headers[0]["authorization"] == "Bearer judge-1234-secret"
 
 
 def test_local_models_are_not_asked_over_a_client():

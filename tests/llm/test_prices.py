@@ -36,6 +36,8 @@ def test_the_users_table_comes_first_and_may_have_its_own_currency(tmp_path):
     assert prices.of("qwen3-2507") == Price(0, 0)
     assert prices.currency == "CNY"
     assert prices.of("gpt-4o") is None, "dollars are no yuan"
+    dated = Prices.read(table(tmp_path, "m: {prompt: 1, reply: 1}\nm-2024: {prompt: 2, reply: 2}\n"))
+    assert dated.of("m-2024-05-13") == Price(2, 2), "the longest name counts"
     mine = Prices.read(table(tmp_path, "gpt-4o: {prompt: 1, reply: 2}\n"))
     assert mine.of("gpt-4o") == Price(1, 2)
     assert mine.of("gpt-4o-mini") == Price(0.15, 0.60)

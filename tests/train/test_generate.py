@@ -146,7 +146,9 @@ def test_the_runtime_of_these_tests_is_a_cpu_in_float32():
 
 def test_the_manifest_of_answers_is_one_of_ours(places, tmp_path):
     out = tmp_path / "answers.jsonl"
-    result = dataforge.answer_prompts([places.chat], str(out), model=places.model, max_new_tokens=2, limit=2, quiet=True)
+    result = dataforge.answer_prompts(
+        [places.chat], str(out), model=places.model, max_new_tokens=2, limit=2, quiet=True
+    )
     manifest = json.loads((tmp_path / "answers.jsonl.forge" / "manifest.json").read_text(encoding="utf-8"))
     schema = json.loads(asset("schemas", "manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(manifest, schema)

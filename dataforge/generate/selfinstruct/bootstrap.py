@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from dataforge.generate.asking import Asked, ask
 from dataforge.generate.chain import Chain, together
-from dataforge.generate.reading import Unreadable, numbered
+from dataforge.generate.reading.replies import Unreadable, numbered
 from dataforge.generate.selfinstruct.instances import Instance, read_labelled, read_worked, sift
 from dataforge.generate.selfinstruct.pool import Member
 from dataforge.generate.selfinstruct.reference import labelled_instances, split_instructions, worked_instances

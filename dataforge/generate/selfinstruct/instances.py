@@ -23,7 +23,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from dataforge.generate.reading import Unreadable
+from dataforge.generate.reading.replies import Unreadable
 
 __all__ = ["Instance", "Sifted", "given_of", "item_fault", "read_labelled", "read_worked", "sift"]
 

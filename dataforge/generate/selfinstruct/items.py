@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from dataforge.generate.reading import Unreadable, fields, json_reply
+from dataforge.generate.reading.replies import Unreadable, fields, json_reply
 from dataforge.generate.selfinstruct.instances import given_of
 
 __all__ = ["Item", "json_items", "marked_items"]

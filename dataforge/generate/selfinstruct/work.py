@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from dataforge.generate.asking import Asked, ask
 from dataforge.generate.chain import Chain, Made, Sink, together
 from dataforge.generate.novelty import Verdict
-from dataforge.generate.reading import Unreadable, plain
+from dataforge.generate.reading.replies import Unreadable, plain
 from dataforge.generate.selfinstruct.pool import Member, Pool
 from dataforge.generate.selfinstruct.rules import Rules
 from dataforge.generate.selfinstruct.seeds import Seed, one_exchange

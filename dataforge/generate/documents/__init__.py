@@ -1,0 +1,1 @@
+"""Documents as sources: passages, and whether an answer is supported by one."""

@@ -1,0 +1,1 @@
+"""Conversations with a model: prompts out of rows, turns, rehearsal of general rows."""

@@ -1,0 +1,1 @@
+"""Worked examples: drawn for prompts, reasoned to known answers, final answers compared."""
