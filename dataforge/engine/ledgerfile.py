@@ -15,14 +15,14 @@ import base64
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dataforge.engine.batch import NO_ID, Note
+from dataforge.engine.linesfile import LinesFile
 from dataforge.engine.outputs import out_of_space
-from dataforge.io import jsontext
 from dataforge.ledger import FATES, Counts
 
 __all__ = ["LedgerFile", "RejectsFile", "Rows"]
@@ -255,42 +255,21 @@ def _texts(pa: Any, texts: Sequence[str]) -> Any:
     return _strings(pa, np.array([len(text) for text in encoded], np.int32), b"".join(encoded))
 
 
-class RejectsFile:
-    """Writes rejects.jsonl; the file appears with its first row."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: BinaryIO | None = None
+class RejectsFile(LinesFile):
+    """Writes rejects.jsonl."""
 
     def add(self, source: str, notes: list[Note]) -> None:
         """Append the faulty rows of one chunk."""
-        try:
-            if self._file is None:
-                self._file = open(self._path, "wb")
-            for note in notes:
-                row: dict[str, Any] = {"source": source, "line": note.line, "rule": note.rule}
-                row |= {"path": note.path, "detail": note.detail}
-                raw = note.raw or b""
-                try:
-                    row["raw"] = raw.decode()
-                except UnicodeDecodeError:
-                    row["raw_base64"] = base64.b64encode(raw).decode()
-                self._file.write(jsontext.encode(row) + b"\n")
-        except OSError as fault:
-            raise out_of_space(fault, str(self._path)) from None
+        self.write(_reject(source, note) for note in notes)
 
-    def close(self) -> bool:
-        """End the file; True if it holds anything."""
-        if self._file is None:
-            return False
-        try:
-            self._file.close()
-        except OSError as fault:
-            raise out_of_space(fault, str(self._path)) from None
-        return True
 
-    def give_up(self) -> None:
-        """Close a file that nobody will read; nothing to do after `close`."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._file.close()
+def _reject(source: str, note: Note) -> dict[str, Any]:
+    """The line of one row."""
+    row: dict[str, Any] = {"source": source, "line": note.line, "rule": note.rule}
+    row |= {"path": note.path, "detail": note.detail}
+    raw = note.raw or b""
+    try:
+        row["raw"] = raw.decode()
+    except UnicodeDecodeError:
+        row["raw_base64"] = base64.b64encode(raw).decode()
+    return row

@@ -17,6 +17,7 @@ Python: `dataforge.evol("seeds.jsonl", output="harder.jsonl", model="gpt-4o-mini
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,11 +111,14 @@ def expand(task: Task, sink: Sink) -> Chain[None]:
     instruction = source.question
     path: tuple[str, ...] = ()
     waiting: Made | None = None
+    drawn: Counter[tuple[str, str]] = Counter()
     for _ in range(task.config.rounds):
         operation = task.config.draw(task.rng)
         sink.asked()
         sink.count(f"{operation}: asked for")
-        outcome = yield from _evolve(task, source, instruction, operation)
+        again = drawn[operation, instruction]  # what fell is asked for anew, and not answered by the reply that fell
+        drawn[operation, instruction] += 1
+        outcome = yield from _evolve(task, source, instruction, operation, sample=again)
         if isinstance(outcome, Failure):
             sink.failed(outcome, instruction)
             if outcome.rule == "budget":
@@ -135,9 +139,11 @@ def expand(task: Task, sink: Sink) -> Chain[None]:
         sink.keep(waiting)
 
 
-def _evolve(task: Task, source: Exchange, old: str, operation: str) -> Chain[Evolved | Fallen | Failure]:
+def _evolve(
+    task: Task, source: Exchange, old: str, operation: str, *, sample: int
+) -> Chain[Evolved | Fallen | Failure]:
     """One evolution: write, compare, answer; it ends at the first rule that it falls to."""
-    request = task.request(f"{NAME}/{operation}", instruction=old, before=source.history)
+    request = task.request(f"{NAME}/{operation}", sample=sample, instruction=old, before=source.history)
     written = yield from ask(task, request, lambda reply: marked(reply, "task"))
     if isinstance(written, Failure):
         return written

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from dataforge.generate.asking import Asked, ask
+from dataforge.generate.asking import SELF, Asked, ask
 from dataforge.generate.chain import Chain
 from dataforge.generate.reading.replies import json_reply
 from dataforge.generate.task import Task
@@ -19,8 +19,6 @@ from dataforge.llm.request import Failure, Reply, Request
 __all__ = ["SELF", "judge", "lenient", "read_json"]
 
 T = TypeVar("T")
-SELF = "self"
-"""Instead of a model's name: the model of the run."""
 EXPLAINING = ("quote", "reason", "sentence")
 """Keys of our schemas that a verdict or a pair can do without."""
 

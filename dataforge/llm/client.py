@@ -117,8 +117,10 @@ class Client:
         self.budget.priced = self._targets.priced
         return target
 
-    async def ask(self, id: str, request: Request) -> Outcome:
+    async def ask(self, id: str, request: Request, order: int = 0) -> Outcome:
         """Answer a request, from the cache or by a server. id: who asks (for the journal, and for chance).
+
+        order: of those that wait, requests with a lower one go out first; equal ones as they come.
 
         Raises ServiceError where going on is senseless; everybody who waits is told so.
         """
@@ -133,25 +135,25 @@ class Client:
             detail = "the prompt holds halves of characters (lone surrogates), which cannot be sent"
             return Outcome(Failure("not_unicode", detail, attempts=0), NOTHING)
         if not self._cache.active:
-            return await self._pay(id, key, request, target)
+            return await self._pay(id, key, request, target, order)
         stored = self._stored(key, request, target)
         while True:
             found = self._cache.get(stored)
             if found is not None:
                 return Outcome(found, NOTHING)
             if stored not in self._flying:
-                return await self._keep(id, key, stored, request, target)
+                return await self._keep(id, key, stored, request, target, order)
             answer = await asyncio.shield(self._flying[stored])
             if isinstance(answer, Reply) and not answer.truncated:
                 return Outcome(replace(answer, cached=True), NOTHING)
 
-    async def _keep(self, id: str, key: str, stored: str, request: Request, target: Target) -> Outcome:
+    async def _keep(self, id: str, key: str, stored: str, request: Request, target: Target, order: int) -> Outcome:
         """Ask, and keep a sound reply; who asks the same meanwhile waits for it."""
         coming: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._flying[stored] = coming
         answer: Answer = Failure("cancelled", attempts=0)
         try:
-            outcome = await self._pay(id, key, request, target)
+            outcome = await self._pay(id, key, request, target, order)
             answer = outcome.answer
             if isinstance(answer, Reply) and not answer.truncated:
                 self._cache.put(stored, answer)
@@ -163,16 +165,18 @@ class Client:
     def _stored(self, key: str, request: Request, target: Target) -> str:
         """The key of the cache: the request, the server's address, and settings of the wire that shape the reply."""
         plain = request.schema is not None and self.config.structured == "never"
-        return xxh3_128_hexdigest(f"{key} {target.address} {plain} {self.config.server_seed}".encode())
+        config = self.config
+        more = f" {config.extra_body}" if config.extra_body else ""
+        return xxh3_128_hexdigest(f"{key} {target.address} {plain} {config.server_seed}{more}".encode())
 
-    async def _pay(self, id: str, key: str, request: Request, target: Target) -> Outcome:
+    async def _pay(self, id: str, key: str, request: Request, target: Target, order: int) -> Outcome:
         """Try until there is a sound reply, the tries are used up, or the budget is."""
         prompt = prompt_bound(request)
         hold = Spent(1, prompt + request.max_tokens, target.cost(prompt, request.max_tokens))
         if self.config.tpm is not None and hold.tokens > self.config.tpm:
             detail = f"it may take {hold.tokens:,} tokens, more than --tpm {self.config.tpm:,} lets through in a minute"
             return Outcome(Failure("over_tpm", detail, attempts=0), NOTHING)
-        ticket = next(self._tickets)
+        ticket = order, next(self._tickets)
         spent, tries, lessons = NOTHING, 0, 0
         while True:
             self._go_on()

@@ -4,7 +4,7 @@ The window grows while replies come and shrinks at signs of overload (AIMD: addi
 doubling until the first setback, as TCP's slow start does). RPM and TPM hold over any 60 seconds, not by the clock's
 minute. Requests are served in the order of their tickets.
 
-Python: `pace = Pace(ClientConfig(model="m", rpm=60)); await pace.enter(ticket=1); await pace.clear(tokens=500)`
+Python: `pace = Pace(ClientConfig(model="m", rpm=60)); await pace.enter((0, 1)); await pace.clear(tokens=500)`
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ class Pace:
         self._growing = True
         self._cut = float("-inf")
         self._pause = float("-inf")
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[tuple[int, int], asyncio.Future[None]]] = []
         self._requests = Window(config.rpm) if config.rpm else None
         self._tokens = Window(config.tpm) if config.tpm else None
         self._gate = asyncio.Lock()
 
-    async def enter(self, ticket: int) -> None:
+    async def enter(self, ticket: tuple[int, int]) -> None:
         """Wait for a place among those in flight; lower tickets come first."""
         if not self._waiting and self.in_flight < int(self.limit):
             self.in_flight += 1

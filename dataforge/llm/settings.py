@@ -36,6 +36,10 @@ class ModelConfig:
         help="replies by JSON schema where a prompt asks for JSON: if the server can (auto), always, or never",
         choices=("auto", "always", "never"),
     )
+    extra_body: str | None = option(
+        None,
+        help='JSON object added to each request, for what is a server\'s own: {"enable_thinking": false}',
+    )
     server_seed: bool = option(False, help="send a seed with each request (some servers refuse it)")
     batch_size: int = option(8, help="requests that a local model answers at a time", minimum=1, maximum=4096)
     threads: int | None = option(None, help="CPU threads of a local model", minimum=1, maximum=1024)

@@ -14,7 +14,7 @@ from dataforge.llm.pace import Clock, Gauge, Pace
 from dataforge.llm.prices import Price, Prices
 from dataforge.llm.remarks import Remarks
 from dataforge.llm.settings import ClientConfig
-from dataforge.llm.wire import Shape
+from dataforge.llm.wire import Shape, extra_body
 
 __all__ = ["Target", "Targets"]
 
@@ -73,6 +73,7 @@ class Targets:
                 f"{endpoint.server.address} may charge others (--prices)"
             )
         shape = Shape("max_completion_tokens" if openai else "max_tokens", schema=config.structured != "never")
+        shape.extra = extra_body(config.extra_body)
         return Target(model.name, endpoint, pace, price, shape)
 
     def _base_url(self) -> str:

@@ -15,18 +15,24 @@ from typing import Any
 
 import orjson
 
-from dataforge.errors import shorten
+from dataforge.errors import UsageError, shorten
 from dataforge.llm.faults import Fault, Kind, error_text, inside
 from dataforge.llm.request import Reply, Request
 from dataforge.llm.settings import ModelConfig
 
-__all__ = ["Shape", "learn", "read", "same_model", "write"]
+__all__ = ["Shape", "extra_body", "learn", "read", "same_model", "write"]
 
 STOPPED = frozenset({"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete", "finished"})
 CUT = frozenset({"length", "max_tokens", "max_length", "max_output_tokens", "model_length"})
 FILTERED = frozenset({"content_filter", "content-filter", "safety", "sensitive", "recitation", "prohibited_content"})
 BROKEN = frozenset({"error", "abort", "aborted", "network_error", "insufficient_system_resource"})
 SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "stop")
+OURS = (
+    *("model", "messages", "prompt", "max_tokens", "max_completion_tokens", "n", "best_of", "stream"),
+    *("response_format", "seed", *SAMPLING),
+)
+"""Keys of a body that --extra-body may not name: budget, cache and checks rest on them."""
+EXTRA = """write --extra-body '{"enable_thinking": false}'"""
 FLAGS = {
     "temperature": "--temperature",
     "top_p": "--top-p",
@@ -47,12 +53,13 @@ REFUSES = re.compile(
 class Shape:
     """How one model of one server wants to be asked. longest: the name of the limit of a reply's tokens.
 
-    omit: parameters that are left out. schema: False once a reply schema was refused.
+    omit: parameters that are left out. schema: False once a reply schema was refused. extra: added to each body.
     """
 
     longest: str = "max_tokens"
     schema: bool = True
     omit: set[str] = field(default_factory=set)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def state(self) -> tuple[str, bool, frozenset[str]]:
         """What it is at the moment, to see whether it has changed since."""
@@ -77,7 +84,23 @@ def write(request: Request, model: str, shape: Shape, seed: int | None) -> tuple
     if request.schema is not None and shape.schema and not request.raw:
         form = {"name": "reply", "schema": request.schema, "strict": _strict(request.schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": form}
-    return "/completions" if request.raw else "/chat/completions", orjson.dumps(body)
+    return "/completions" if request.raw else "/chat/completions", orjson.dumps({**body, **shape.extra})
+
+
+def extra_body(text: str | None) -> dict[str, Any]:
+    """The object of --extra-body. Raises UsageError if it is none, or names what other settings say."""
+    if text is None:
+        return {}
+    try:
+        extra = orjson.loads(text)
+    except orjson.JSONDecodeError as fault:
+        raise UsageError(f"--extra-body: no JSON: {fault}", help=EXTRA) from None
+    if not isinstance(extra, dict):
+        raise UsageError(f"--extra-body: {shorten(text)} is no JSON object", help=EXTRA)
+    for name in OURS:
+        if name in extra:
+            raise UsageError(f"--extra-body: {name!r} is said by other options", help="leave it out there")
+    return extra
 
 
 def _strict(schema: Any) -> bool:

@@ -49,7 +49,7 @@ class Client:
     def key(self, request):
         return request.key("m")
 
-    async def ask(self, id, request):
+    async def ask(self, id, request, order):
         if len(self.asked) >= self.room:
             self.budget.exhausted = True
             return SimpleNamespace(answer=Failure("budget"), spent=Spent())

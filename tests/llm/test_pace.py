@@ -49,7 +49,7 @@ def sends(jobs, **config):
 
         async def job(ticket, arrives, tokens, takes):
             await virtual.sleep(arrives)
-            await pace.enter(ticket)
+            await pace.enter((0, ticket))
             await pace.clear(tokens)
             sent.append((virtual.time, tokens, ticket))
             await virtual.sleep(takes)
@@ -92,7 +92,7 @@ def test_tokens_that_were_not_used_let_others_go_earlier():
         pace = Pace(PaceConfig(tpm=100), virtual.clock())
 
         async def job(used):
-            await pace.enter(0)
+            await pace.enter((0, 0))
             entry = await pace.clear(60)
             sent.append(virtual.time)
             await virtual.sleep(3)
@@ -121,7 +121,7 @@ def test_a_pause_holds_all_requests_back():
         pace.pause(3.0)
 
         async def job():
-            await pace.enter(0)
+            await pace.enter((0, 0))
             await pace.clear(1)
             return virtual.time
 
@@ -180,8 +180,8 @@ def test_the_window_never_exceeds_what_the_user_allows():
 def test_who_gives_up_waiting_leaves_no_hole():
     async def main():
         pace = Pace(PaceConfig(concurrency=1))
-        await pace.enter(0)
-        waiting = [asyncio.ensure_future(pace.enter(number)) for number in (1, 2, 3)]
+        await pace.enter((0, 0))
+        waiting = [asyncio.ensure_future(pace.enter((0, number))) for number in (1, 2, 3)]
         await asyncio.sleep(0)
         waiting[0].cancel()
         pace.leave()

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dataforge.errors import UsageError
 from dataforge.llm.faults import Fault, Kind, error_text, of_status, retry_after
 from dataforge.llm.request import Reply, Request, message
 from dataforge.llm.settings import ModelConfig
-from dataforge.llm.wire import Shape, learn, read, same_model, write
+from dataforge.llm.wire import Shape, extra_body, learn, read, same_model, write
 
 ASKED = Request((message("user", "x"),), stop=("\n",))
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=False) | st.text(max_size=5)
@@ -240,3 +241,18 @@ RATE = (
 def test_a_rate_limit_is_told_from_a_quota_that_is_used_up(text, rule, wait):
     fault = of_status(429, {}, json.dumps({"error": {"message": text}}).encode())
     assert (fault.rule, fault.wait) == (rule, wait)
+
+
+def test_what_a_server_takes_beyond_openai_is_added_to_each_body():
+    shape = Shape(extra=extra_body('{"enable_thinking": false, "思考": {"budget": 0}}'))
+    _, body = write(ASKED, "m", shape, None)
+    assert json.loads(body)["enable_thinking"] is False and json.loads(body)["思考"] == {"budget": 0}
+    assert json.loads(body)["messages"]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '"a"', '{"max_tokens": 9999}', '{"n": 3}', '{"stream": true}', '{"seed": 1}']
+)
+def test_extra_bodies_that_budget_and_checks_could_not_bear_are_refused(text):
+    with pytest.raises(UsageError, match="--extra-body"):
+        extra_body(text)

@@ -18,6 +18,7 @@ from dataforge.generate.prompting.promptset import PromptSet
 from dataforge.generate.running.tally import Events
 from dataforge.generate.task import Task, chance, language_of
 from dataforge.ledger import Result
+from dataforge.llm.address import parse_spec
 from dataforge.llm.budget import prompt_bound
 from dataforge.llm.prices import Prices
 from dataforge.llm.request import Request
@@ -109,11 +110,14 @@ def _figures(stages: list[Stage], units: int, requests: list[Request], config: G
         for stage in stages
     ]
     prices = Prices.read(config.prices)
-    price = None if config.model.startswith("local:") else prices.of(config.model)
+    if not config.model:
+        return lines
+    spec = parse_spec(config.model)
+    price = None if spec.folder else prices.of(spec.name)
     if price is not None:
-        lines.append(f"about {price.cost(prompt, reply):,.2f} {prices.currency} for {config.model}")
-    elif not config.model.startswith("local:"):
-        lines.append(f"the price of {config.model} is not known; --prices FILE says it")
+        lines.append(f"about {price.cost(prompt, reply):,.2f} {prices.currency} for {spec.name}")
+    elif not spec.folder:
+        lines.append(f"the price of {spec.name} is not known; --prices FILE says it")
     if requests:
         most = prompt_bound(requests[0]) + requests[0].max_tokens
         lines.append(f"a budget reserves at most {most:,} tokens for the first request before it is sent")

@@ -120,7 +120,8 @@ class _Work:
         self.session = Session(
             config, run.options, journal, Status(method.wanted(config), self.tally), again=method.expand is not None
         )
-        self._dropped = DroppedFile(run.output.partial)
+        partial = run.output.partial
+        self._dropped = DroppedFile(partial / "dropped.jsonl" if partial is not None else None)
         self._open: deque[_OpenPart] = deque()
         self._novel = self._novelty()
         self._shared: Any = None

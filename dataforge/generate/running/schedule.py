@@ -224,7 +224,7 @@ class Schedule:
         if found is not None and not (self._again and isinstance(found, Failure) and found.rule not in CONTENT):
             self.replayed += 1
             return found
-        outcome = await self._client.ask(id, request)
+        outcome = await self._client.ask(id, request, int(id.partition(".")[0]))
         answer = outcome.answer
         if isinstance(answer, Failure):
             if answer.rule == "budget":

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dataforge.config import RunOptions
+from dataforge.generate.asking import SELF
 from dataforge.generate.method import GenerationConfig
 from dataforge.generate.running.apart import run_apart
 from dataforge.generate.running.journal import Journal
@@ -22,6 +23,9 @@ from dataforge.llm.budget import Spent
 from dataforge.llm.client import Client
 
 __all__ = ["Session", "Status"]
+
+
+OTHER_MODELS = ("also_model", "judge", "curate", "user_model")
 
 
 @dataclass
@@ -67,6 +71,13 @@ def _money(client: Client, spent: Spent) -> str:
     return f", {spent.cost:.2f} {client.budget.currency}" if client.budget.priced else ""
 
 
+def other_models(config: GenerationConfig) -> list[str]:
+    """The models that a method asks beside `--model`."""
+    values = [getattr(config, name, None) for name in OTHER_MODELS]
+    specs = [spec for value in values for spec in (value if isinstance(value, tuple) else (value,))]
+    return [spec for spec in specs if spec and spec != SELF]
+
+
 class Session:
     """Answers the requests of one run. again: see Schedule."""
 
@@ -103,6 +114,8 @@ class Session:
         journal = self.journal
         client = self.client = Client(self.config, seed=self.options.seed, spent=journal.spent, on_send=journal.sent)
         self.status.client = client
+        for spec in other_models(self.config):
+            client.check(spec)
         self._schedule = Schedule(
             client,
             journal,
