@@ -74,7 +74,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "answers": ("dataforge.generate.answers", "Answer each prompt several times, by one model or more."),
     "dialogue": ("dataforge.generate.dialogue", "Carry conversations on: a model plays user and assistant."),
     "replay": ("dataforge.generate.replay", "Make general rows in a model's own words (replay)."),
+    "pair": ("dataforge.ops.pair", "Make pairs of chosen and rejected answers."),
     "mix": ("dataforge.ops.mix", "Mix domain data with a share of general data (replay)."),
+    "split": ("dataforge.ops.split", "Split rows into train, validation and test, no prompt on two sides."),
     "tokenizer train": ("dataforge.ops.tokenizer", "Train a byte-level BPE tokenizer with a chat template."),
     "shard": ("dataforge.ops.shard", "Tokenise and pack rows into Arrow shards for training."),
     "export": ("dataforge.ops.export", "Write the files that another training tool loads as they are."),
@@ -148,6 +150,8 @@ DIALECTS: dict[str, Dialect] = {
         "dataforge.formats.gpt4_comparison", ("user_input responses_and_scores", "user_input completion_a completion_b")
     ),
     "alpaca-eval": Dialect("dataforge.formats.alpaca_eval", ("instruction output_1 output_2",)),
+    "arena": Dialect("dataforge.formats.arena", ("conversation_a conversation_b",)),
+    "cherry-reviews": Dialect("dataforge.formats.cherry_reviews", ("text Answer1 Answer2",)),
     "helpsteer2": Dialect("dataforge.formats.helpsteer2", ("prompt response helpfulness",)),
     "seeds": Dialect("dataforge.formats.seeds", ("instruction instances",)),
     "coig": Dialect(
@@ -185,11 +189,13 @@ TARGETS: dict[str, str] = {"dpo": "trl-preference", "rm": "trl-preference", "kto
 TASKS: dict[str, str] = {
     "rows": "dataforge.ops.rows",
     "check": "dataforge.ops.check",
+    "choices": "dataforge.ops.preference.task",
     "cleaned": "dataforge.ops.cleaning.task",
     "compare": "dataforge.ops.compare",
     "contamination": "dataforge.ops.decontamination.task",
     "fingerprint": "dataforge.ops.duplicates.keys",
     "signed": "dataforge.ops.duplicates.signed",
+    "grouped": "dataforge.ops.splitting.task",
     "measure": "dataforge.ops.measure",
     "profile": "dataforge.ops.profile",
     "scored": "dataforge.ops.scores.task",

@@ -115,6 +115,33 @@ ALPACA_EVAL = rows(
     ("instruction", "output_1", "output_2", "input", "preference", "generator_1", "generator_2"),
 )
 
+BATTLE = st.lists(messages(), min_size=1, max_size=3)
+WINNERS = st.one_of(st.sampled_from(["model_a", "model_b", "tie", "tie (bothbad)", None]), VALUES)
+
+
+@st.composite
+def battles(draw):
+    """Two conversations that mostly begin alike, and who won."""
+    shared = draw(st.lists(messages(), max_size=2))
+    fields = {key: shared + draw(BATTLE) for key in ("conversation_a", "conversation_b")}
+    return draw(
+        rows(
+            {key: st.just(value) for key, value in fields.items()},
+            {"winner": WINNERS, "model_a": MODELS, "model_b": MODELS, "judge": VALUES, "turn": VALUES},
+            ("conversation_a", "conversation_b", "winner", "model_a", "model_b"),
+        )
+    )
+
+
+REVIEW_SCORES = st.one_of(
+    st.sampled_from(["[9.0, 8.5]", "[-1, -1]", "[1", "9 8", "[8]"]), st.lists(SCORES, max_size=3), VALUES
+)
+CHERRY_REVIEWS = rows(
+    {"text": SOME_TEXTS, "Answer1": SOME_TEXTS, "Answer2": SOME_TEXTS},
+    {"review": MAYBE_TEXT, "scores": REVIEW_SCORES, "scores_reverse": REVIEW_SCORES},
+    ("text", "Answer1", "Answer2"),
+)
+
 HELPSTEER2 = rows(
     {"prompt": SOME_TEXTS, "response": SOME_TEXTS, "helpfulness": st.one_of(RANKS, VALUES)},
     {"correctness": RANKS, "verbosity": RANKS},
@@ -202,6 +229,8 @@ ROWS = {
     "webgpt": WEBGPT,
     "gpt4-comparison": GPT4_COMPARISON,
     "alpaca-eval": ALPACA_EVAL,
+    "arena": battles(),
+    "cherry-reviews": CHERRY_REVIEWS,
     "helpsteer2": HELPSTEER2,
     "oasst": OASST,
     "oasst-tree": OASST_TREE,

@@ -24,8 +24,8 @@ def rows(tmp_path):
 def test_what_the_package_offers_is_pinned():
     assert sorted(dataforge.__all__) == [
         "answer_prompts", "answers", "back", "clean", "convert", "copy_prompts", "decontaminate", "dedup", "dialogue", "diff", "eval", "evol",
-        "export", "few_shot", "filter", "grounded", "head", "inspect", "list_formats", "list_prompts", "mix", "read_records", "replay", "run", "score", "select", "self_instruct", "shard",
-        "show_prompt", "train_cpt", "train_sft", "train_tokenizer", "validate",
+        "export", "few_shot", "filter", "grounded", "head", "inspect", "list_formats", "list_prompts", "mix", "pair", "read_records", "replay", "run", "score", "select", "self_instruct", "shard",
+        "show_prompt", "split", "train_cpt", "train_sft", "train_tokenizer", "validate",
     ]  # fmt: skip
     assert set(dataforge.__all__) <= set(dir(dataforge))
     with pytest.raises(AttributeError, match="no attribute 'konvert'"):

@@ -19,7 +19,7 @@ from dataforge.engine.batch import Note
 from dataforge.engine.run import Part, Run
 from dataforge.engine.worker import Task
 
-__all__ = ["Copied", "copied"]
+__all__ = ["SLOWLY", "Copied", "copied", "kept_stretches", "row_ends"]
 
 STAY = 1
 SLOWLY = 8
@@ -35,7 +35,7 @@ class Copied(NamedTuple):
 
 def copied(run: Run, parts: Sequence[Part], keep: Callable[[int], bytes]) -> Iterator[tuple[int, Copied]]:
     """Write the rows of each part that `keep(number)` marks with 1; (number of the part, what came of it), in order."""
-    ends = [_ends(part) for part in parts]
+    ends = [row_ends(part) for part in parts]
     task = {"encode": "jsonl", "drops": run.options.keep_dropped}
     plain = run.output.container in ("jsonl", "json") and not run.options.keep_dropped and run.options.limit is None
     if not plain or sum(own is None for own in ends) > SLOWLY:
@@ -52,17 +52,18 @@ def copied(run: Run, parts: Sequence[Part], keep: Callable[[int], bytes]) -> Ite
             run.output.write(result.out)
             yield number, Copied(result.stats["written"], [])
         else:
-            out = _kept(chunk.read(), own, np.frombuffer(marks, np.uint8) == STAY)
+            out = kept_stretches(chunk.read(), own, np.frombuffer(marks, np.uint8) == STAY)
             run.output.write(out)
             yield number, Copied(out.count(b"\n"), [])  # what is there, not what should be: the run compares
 
 
-def _ends(part: Part) -> NDArray[np.uint32] | None:
+def row_ends(part: Part) -> NDArray[np.uint32] | None:
+    """Where each row of a part ends, taken from its payload; None where the first pass could not say."""
     ends = part.result.payload.pop("ends", None)
     return None if ends is None else np.frombuffer(ends, np.uint32)
 
 
-def _kept(data: bytes, ends: NDArray[np.uint32], stays: NDArray[np.bool_]) -> bytes:
+def kept_stretches(data: bytes, ends: NDArray[np.uint32], stays: NDArray[np.bool_]) -> bytes:
     """The stretches of rows that stay."""
     if stays.all():
         return data

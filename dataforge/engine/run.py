@@ -74,7 +74,7 @@ class Run:
         *,
         container: str | None = None,
         documents: str = "line",
-        ledger: Mapping[str, str] | None = None,
+        ledger: Mapping[str, str | tuple[str, ...]] | None = None,
         lasting: tuple[str, ...] = (),
         sourceless: bool = False,
     ) -> None:

@@ -27,7 +27,7 @@ from dataforge.formats.spelling import Spelling, assemble, extras_of, same_value
 from dataforge.formats.whole import source_row, whole
 from dataforge.record import Candidate, Record, Turn, record_id
 
-__all__ = ["COLUMNS", "EXAMPLE", "NAME", "RULES", "detect", "ranked_replies", "read", "write"]
+__all__ = ["COLUMNS", "EXAMPLE", "NAME", "RULES", "Node", "detect", "ranked_replies", "read", "tree_of", "write"]
 
 NAME = "oasst-tree"
 COLUMNS = ("message_tree_id", "prompt")
@@ -157,6 +157,12 @@ def _grown(record: Record, share: bool = True) -> Node:
                 node.replies.append(last)
             node = last
     return root
+
+
+def tree_of(record: Record) -> Node:
+    """The messages of a record as a tree: as its source row has them, or grown from its turns and answers."""
+    layout = record.layout
+    return _root(layout["row"]) if layout is not None and layout["dialect"] == NAME else _grown(record)
 
 
 def ranked_replies(record: Record) -> Iterator[tuple[list[Turn], list[Turn]]]:

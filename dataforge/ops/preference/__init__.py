@@ -1,0 +1,1 @@
+"""Preference data: answers that stand to choice, which of them make pairs, and the rows of those pairs."""
