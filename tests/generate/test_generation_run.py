@@ -120,6 +120,56 @@ def test_a_used_up_quota_ends_the_run_with_its_reason_and_resume_pays_nothing_tw
         assert server.count == 26 + 35
 
 
+def test_a_secret_in_the_address_of_a_model_is_written_nowhere_and_the_address_may_change(folder, capsys):
+    def spec(server, name):
+        url = server.url.replace("http://", "http://anna:pass-word-0815@")
+        return f"{name}@{url}?apikey=query-key-4711"
+
+    values = {"cache": str(folder / "replies.sqlite")}
+    with Server(answer=echo, script=[*map(str, range(9)), quota()]) as server:
+        models = {"model": spec(server, "m"), "also_model": (spec(server, "n"),)}
+        with pytest.raises(ServiceError):
+            call(folder, server, **models, **values, concurrency=1)
+        call(folder, server, **models, **values, dry_run=True)
+    with Server(answer=echo) as server:
+        models = {"model": spec(server, "m"), "also_model": (spec(server, "n"),)}
+        result = call(folder, server, **models, **values, resume=True)
+        assert result.report["client"]["replayed"] == 9
+    said = "".join(capsys.readouterr()) + "".join(result.lines)
+    said += "".join(p.read_bytes().decode(errors="replace") for p in folder.rglob("*") if p.is_file())
+    assert "pass-word-0815" not in said and "query-key-4711" not in said
+
+
+def test_two_runs_on_one_output_do_not_meet(folder, environment):
+    rows(folder / "in.jsonl", 100)
+    words = ["answers", "in.jsonl", "-o", "out.jsonl", "--model", "m", "--cache", "none", "--concurrency", "4"]
+    with Server(answer=lambda body: ok(echo(body), delay=0.03)) as server:
+        line = [sys.executable, "-m", "dataforge", *words, "--base-url", server.url]
+        process = subprocess.Popen(line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: server.count > 10)
+        for more in ({"resume": True}, {"force": True}, {}):
+            with pytest.raises(OutputError, match="another run is at work"):
+                call(folder, server, **more)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 0, said
+        assert server.count == 100 and len(read(folder / "out.jsonl")) == 100
+
+
+def test_a_copy_of_the_journal_that_broke_off_is_never_gone_on_from(folder, monkeypatch):
+    def half(source, target):
+        target.write_bytes(source.read_bytes()[:2000])
+        raise KeyboardInterrupt
+
+    with Server(answer=echo) as server:
+        call(folder, server)
+        monkeypatch.setattr("shutil.copyfile", half)
+        with pytest.raises(KeyboardInterrupt):
+            call(folder, server, resume=True)
+        monkeypatch.undo()
+        assert call(folder, server, resume=True).counts.kept == 60
+        assert server.count == 60
+
+
 def test_the_budget_is_never_exceeded_with_64_in_flight_and_a_larger_one_goes_on(folder):
     rows(folder / "in.jsonl", 300)
     with Server(
@@ -244,6 +294,15 @@ def test_an_interrupt_keeps_what_was_answered(folder, environment):
         assert done.returncode == 0, done.stderr
         assert server.billed <= 400 + 8 and answered >= 40
     assert len(read(folder / "out.jsonl")) == 400
+
+
+def test_evol_whose_operations_are_a_list_goes_on_too(folder):
+    with Server(answer=lambda body: "写一首关于茶的诗，并说明理由。" if "tea" in asked(body) else "好。") as server:
+        values = {"model": "m", "base_url": server.url, "cache": "none", "operations": ["deepen", "reasoning"]}
+        first = dataforge.evol(folder / "in.jsonl", folder / "out.jsonl", limit=4, **values)
+        count = server.count
+        again = dataforge.evol(folder / "in.jsonl", folder / "out.jsonl", limit=4, resume=True, **values)
+        assert server.count == count and again.data == first.data
 
 
 def test_a_recipe_goes_on_from_what_was_paid_for(folder):
