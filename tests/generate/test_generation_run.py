@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -60,6 +61,38 @@ def test_what_fails_what_is_dropped_and_what_is_kept_add_up(folder):
     }
     rejects = read(folder / "out.jsonl.forge" / "rejects.jsonl")
     assert len(rejects) == 20 and json.loads(rejects[0]["raw"])["question"]
+
+
+def test_what_is_dropped_names_its_input_row_among_broken_rows_of_several_files(folder):
+    bad = ["{broken", '{"question": "Is this cut?", "answer": "so"}']
+    (folder / "second.jsonl").write_text("".join(line + "\n" for line in bad))
+    (folder / "in.jsonl").write_text("\n".join(["{broken", *(folder / "in.jsonl").read_text().splitlines()]))
+    with Server(answer=lambda body: ok("x", finish="length") if "cut" in asked(body) else echo(body)) as server:
+        inputs = [folder / "in.jsonl", folder / "second.jsonl"]
+        values = {"model": "m", "base_url": server.url, "cache": "none", "on_error": "reject"}
+        result = dataforge.answers(inputs, folder / "out.jsonl", **values)
+    (line,) = read(folder / "out.jsonl.forge" / "dropped.jsonl")
+    assert (line["source"], line["line"], line["rule"]) == ("second.jsonl", 2, "truncated")
+    assert (result.counts.kept, result.counts.dropped, result.counts.errors) == (60, 1, 2)
+
+
+def test_a_run_killed_while_its_files_are_put_into_place_goes_on_in_a_folder_of_its_own(folder, monkeypatch):
+    replace, forge = os.replace, folder / "kept"
+
+    def killed(source, target):
+        if "report" in str(target) and "partial" not in str(target):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with Server(answer=echo) as server:
+        monkeypatch.setattr(os, "replace", killed)
+        monkeypatch.setattr("dataforge.engine.outputs.Output.__exit__", lambda *words: None)
+        with pytest.raises(KeyboardInterrupt):
+            call(folder, server, forge=forge)
+        monkeypatch.undo()
+        assert (forge / "journal.jsonl").exists() and not (forge / "manifest.json").exists()
+        assert call(folder, server, forge=forge, resume=True).counts.kept == 60
+        assert server.count == 60 and (forge / "manifest.json").exists()
 
 
 def test_a_run_in_which_everything_failed_is_no_success_and_goes_on_later(folder):

@@ -220,12 +220,20 @@ class _Work:
                 continue
             self._of_row.setdefault(live.ordinal, []).append(Event(event.fate, event.rule, "", event.detail))
             if event.fate != KEEP:
-                self._dropped.add(live.ordinal, event)
+                self._dropped.add(event, self._row(live))
         live.events.events.clear()
         self.tally.asked += live.events.candidates
         live.events.candidates = 0
         if self.method.start is not None:
             self._of_row.clear()
+
+    def _row(self, live: Live) -> dict[str, Any]:
+        """Where the input row of a chain stands."""
+        if live.place is None:
+            return {}
+        opened, row = live.place
+        part = opened.part
+        return {"source": self.run.sources[part.rows.source].name, "line": int(part.rows.lines[row])}
 
     def _judge(self, event: Event) -> Event:
         """The event; a row that is not new, or has no place in the dialect, is dropped instead."""
