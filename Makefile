@@ -31,11 +31,14 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 demo: .venv/ready ## raw rows to a tuned model, on the samples
 	$(BIN)/dataforge run recipes/quickstart.yaml -o demo-out --force
 
+# The tests of a file share a process: its fixtures are made once.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile
+
 test: .venv/ready
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-full: .venv/ready
-	$(BIN)/python -m pytest -q
+	$(PYTEST)
 
 test-exports: .venv-exports/ready ## exports read back by TRL, LLaMA-Factory, ms-swift, axolotl and Megatron-Core themselves
 	$(EXPORTS)/python -m pytest -q -o filterwarnings=ignore tests/exports_real/real_*.py

@@ -39,6 +39,7 @@ from dataforge.registry import COMMANDS, Operation, load_operation
 __all__ = ["OPERATION", "Recipe", "RecipeConfig", "Step", "load_recipe", "run_recipe"]
 
 STATE = "recipe.json"
+LOCAL = "local:"
 TOP = ("about", "seed", "steps")
 
 
@@ -78,7 +79,7 @@ class Recipe:
 
 def _find(name: str) -> Path:
     """The recipe file: a path, or the name of one that comes with dataforge."""
-    if os.path.exists(name):
+    if os.path.isfile(name):
         return Path(name)
     bundled = asset("recipes", "quickstart.yaml").parent
     known = sorted(path.stem for path in bundled.glob("*.yaml"))
@@ -185,7 +186,12 @@ def _change(steps: list[Step], changes: tuple[str, ...], problems: list[str]) ->
 
 
 def _resolve(value: str, setting_is_path: bool, folder: Path, out: Path, written: set[str]) -> str:
-    """An earlier step's output, or a path relative to the recipe, or (a hub id, a built-in name) the value itself."""
+    """An earlier step's output, or a path relative to the recipe, or (a hub id, a built-in name) the value itself.
+
+    The folder of `local:FOLDER` is such a path wherever it stands.
+    """
+    if value.startswith(LOCAL):
+        return LOCAL + _resolve(value.removeprefix(LOCAL), True, folder, out, written)
     head = value.split("/", 1)[0]
     if value in written or head in written:
         return str(out / value)
@@ -279,6 +285,7 @@ def run_recipe(inputs: tuple[str, ...], output: str | None, config: RecipeConfig
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     done = json.loads((out / STATE).read_text()) if options.resume and (out / STATE).exists() else {}
+    atomic_json(out / STATE, done)  # says whose folder it is, whatever becomes of the first step
     state: dict[str, Any] = {}
     for number, step in enumerate(recipe.steps, 1):
         key = f"{number}. {step.name}"

@@ -93,7 +93,7 @@ def _parameters(operation: Operation) -> list[click.Parameter]:
             )
         )
     elif operation.inputs in ("one", "optional"):
-        metavar = operation.metavar or ("NAME" if operation.inputs == "optional" else "FILE")
+        metavar = operation.metavar or ("[NAME]" if operation.inputs == "optional" else "FILE")
         parameters.append(click.Argument(["inputs"], required=operation.inputs == "one", metavar=metavar))
     if operation.output != "none":
         target = {

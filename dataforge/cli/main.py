@@ -101,7 +101,7 @@ def main() -> None:
         fault.show()
         code = 2
     except BaseException as fault:
-        code = _explain(KeyboardInterrupt() if came else fault)
+        code = _explain(KeyboardInterrupt(*_what_was_kept(fault)) if came else fault)
     _leave_nothing_to_flush()
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -125,6 +125,12 @@ def _heed_signals() -> list[int]:
     return came
 
 
+def _what_was_kept(fault: BaseException) -> tuple[object, ...]:
+    """What a command said that it leaves to go on from, when it was interrupted (click wraps the interrupt)."""
+    cause = fault.__cause__ if isinstance(fault, click.Abort) else fault
+    return cause.args if isinstance(cause, KeyboardInterrupt) else ()
+
+
 def _explain(fault: BaseException) -> int:
     """Say what went wrong in one line and its help; the exit code."""
     if isinstance(fault, SystemExit):
@@ -132,7 +138,7 @@ def _explain(fault: BaseException) -> int:
     if ("--debug" in sys.argv or os.environ.get("DATAFORGE_DEBUG")) and not isinstance(fault, click.UsageError):
         raise fault
     if isinstance(fault, KeyboardInterrupt | click.Abort):
-        console.error("interrupted; nothing half-written was kept")
+        console.error(f"interrupted; {next(iter(_what_was_kept(fault)), 'nothing half-written was kept')}")
         return 130
     if isinstance(fault, click.ClickException):
         context = getattr(fault, "ctx", None)

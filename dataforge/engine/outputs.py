@@ -323,7 +323,8 @@ def _refuse_folder(forge: Path) -> None:
     if not forge.is_dir():
         raise OutputError("is a file; a folder is needed", place=str(forge), help="choose another --forge")
     names = {path.name for path in forge.iterdir()}
-    if forge.suffix != ".forge" and names - {PARTIAL} and MANIFEST not in names:
+    ours = MANIFEST in names or (forge / PARTIAL / MANIFEST).exists()  # killed while all was put into place
+    if forge.suffix != ".forge" and names - {PARTIAL} and not ours:
         raise OutputError(
             "holds other files; --forge needs a folder of its own",
             place=str(forge),

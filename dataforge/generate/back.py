@@ -31,6 +31,7 @@ from dataforge.generate.judging import judge
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
 from dataforge.generate.reading.replies import Unreadable
 from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.conversation import model_name
 from dataforge.generate.task import Task
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure, Reply
@@ -51,6 +52,18 @@ _LABEL = re.compile(
     r"|\s*(?:好的[，,。]?\s*)?(?:#+\s*)?(?:\*\*)?(?:这条|该)?(?:指令|提示词?)(?:如下|是|为)?(?:\*\*)?\s*[:：]\s*(?:\*\*)?\s*",
     re.IGNORECASE,
 )
+_PREAMBLE = re.compile(
+    r"\s*(?:(?:sure|certainly|of course|okay)[!,.]?\s*)?"
+    r"(?:here(?:['’]s| is) (?:an?|the|one) (?:\w+ ){0,2}(?:instruction|prompt)\b"
+    r"|based on (?:the|this) answer\b[^\n:]{0,40}\b(?:instruction|prompt|request)\b"
+    r"|the (?:\w+ )?(?:instruction|prompt) (?:could|might|may|would|was|is|that)\b)[^\n:]{0,80}:[ \t*_]*\n+\s*"
+    r"|\s*(?:好的[，,。]?\s*)?(?:以下|下面)[是为][^\n:：]{0,20}(?:指令|提示词)[^\n:：]{0,20}[:：][ \t*]*\n+\s*"
+    r"|\s*(?:根据|从)(?:上面|以上|上述|这个|这份|这段|该|所给)?的?回答[^\n:：]{0,20}(?:指令|提示词)[^\n:：]{0,20}[:：]\s*"
+    r"|\s*(?:好的[，,。]?\s*)?(?:(?:以下|下面)[是为])?(?:可能|对应|相应|原始?|推断出?|还原出?|用户)(?:的|是)?(?:用户)?指令[^\n:：]{0,6}[:：]\s*",
+    re.IGNORECASE,
+)
+"""A sentence before the instruction, as chat models write it; without "possible" and the like, on a line of its own."""
+_TAGGED = re.compile(r"\s*<(?P<tag>instruction|prompt|指令)>(?P<inside>.*?)</(?P=tag)>\s*", re.DOTALL | re.IGNORECASE)
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("「", "」"), ("『", "』"))
 
 
@@ -122,9 +135,11 @@ def _unfit(answer: str, config: BackConfig) -> tuple[str, str] | None:
 
 
 def written(reply: Reply) -> str:
-    """The instruction of a reply, without a label and quotation marks around it; raises Unreadable."""
+    """The instruction of a reply, without a label, marks and quotation marks around it; raises Unreadable."""
     text = whole(reply)
-    label = _LABEL.match(text)
+    tagged = _TAGGED.fullmatch(text)
+    text = tagged["inside"].strip() if tagged else text
+    label = _LABEL.match(text) or _PREAMBLE.match(text)
     text = text[label.end() :] if label else text
     for opening, closing in _QUOTES:
         inside = text[1:-1]
@@ -159,7 +174,7 @@ def _curated(task: Task, instruction: str, answer: str) -> Chain[dict[str, Any] 
     if isinstance(marked, Failure):
         return marked
     score, reason = marked.value
-    by = marked.reply.model or marked.request.model or task.config.model
+    by = marked.reply.model or model_name(marked.request.model or task.config.model)
     return {"score": score, "reason": reason, "model": by, "prompt": marked.request.prompt}
 
 

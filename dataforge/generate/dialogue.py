@@ -41,6 +41,8 @@ __all__ = ["METHOD", "NAME", "OPERATION", "DialogueConfig", "dialogue", "expand"
 NAME = "dialogue"
 USER, ANSWER = "dialogue/user", "dialogue/answer"
 ENDS = {"en": "[DONE]", "zh": "【结束】"}
+ENDED = re.compile(r"[\W_]*(?:done|结束)[\W_]*", re.IGNORECASE)
+"""The end mark as models change it: without its brackets, in other ones, in small letters; only as the whole turn."""
 SPEAKERS = {"en": {"user": "User", "assistant": "Assistant"}, "zh": {"user": "用户", "assistant": "助手"}}
 OWN_LABEL = re.compile(
     r"\A\s*(?:\*\*)?(?:the )?(?:user|person|human|me|用户|人|我)(?:\*\*)?\s*[:：](?:\*\*)?\s*", re.IGNORECASE
@@ -50,10 +52,10 @@ QUOTED = re.compile(r"^(?:\"([^\"]+)\"|“([^“”]+)”|「([^「」]+)」)$")
 OFFERS = re.compile(
     r"how (?:can|may) i (?:help|assist) you|i(?:['’]d| would) be (?:happy|glad) to (?:help|assist)|"
     r"(?:let me know|feel free to ask) if you|is there anything else (?:i can|you(?:['’]d| would) like)|"
-    r"i hope (?:this|that) helps|^\W*(?:sure|certainly|of course|absolutely)\W+here(?:['’]s| is| are)\b|"
+    r"i hope (?:this|that) helps|^\W*(?:sure|certainly|of course|absolutely)\W+here(?:['’]s| is| are)\b(?! my\b)|"
     r"有什么(?:我)?(?:可以|能)帮(?:助)?(?:您|你|到)|很高兴(?:能)?(?:为您|为你|帮助您|帮助你)|"
     r"如果(?:您|你)(?:还)?有(?:其他|任何|更多|什么)[^。]{0,8}(?:问题|需要)|请随时(?:告诉|联系|提问|向我)|"
-    r"希望(?:这|以上|我的)[^。]{0,12}(?:有所)?帮助|^\W*(?:当然|好的)[^。]{0,6}[，,！!。]\s*(?:以下|下面)是",
+    r"希望(?:这|以上|我的)[^。]{0,12}(?:有所)?帮助|^\W*(?:当然|好的)[^。]{0,6}[，,！!。]\s*(?:以下|下面)是(?!我)",
     re.IGNORECASE,
 )
 """What assistants say to people, and hardly ever people to assistants."""
@@ -153,7 +155,7 @@ def _user_turn(reply: Reply, talk: Talk) -> str | None:
     text = OWN_LABEL.sub("", plain(reply.text).strip(), count=1) if reply.text else ""
     quoted = QUOTED.match(text)
     text = next(filter(None, quoted.groups())) if quoted else text
-    if any(end in text for end in ENDS.values()):
+    if any(end in text for end in ENDS.values()) or ENDED.fullmatch(text):
         return None
     if reply.truncated:
         raise Unreadable("user_truncated", text)

@@ -73,7 +73,8 @@ _CANNOT = re.compile(
 )
 _FIRST_SENTENCE = re.compile(r"[^.!?。！？\n]*")
 _SAME = re.compile(
-    r"(?P<alike>没有(?:什么|明显|实质)?(?:不同|差别|区别))"
+    r"(?P<alike>\bnot (?:\w+ )?different\b|\bno (?:\w+ )?difference"
+    r"|(?:没有?|[毫并]?无)(?:什么|任何|明显|实质)?性?的?(?:不同|差[别异]|区别))"
     r"|(?P<different>\bnot (?:the )?(?:same|equal)\b|\bunequal\b|\bdifferent\b|不相同|不一样|不同)"
     r"|(?P<same>\bsame\b|\bequal\b|相同|一样)",
     re.IGNORECASE,
@@ -115,8 +116,10 @@ def marked(reply: Reply, name: str) -> str:
 def reads_same(reply: Reply) -> bool:
     """True if a reply says `same` (相同), False if `different` (不同); the last word of the kind counts.
 
-    Raises Unreadable where it says neither.
+    Raises Unreadable where it says neither, or was cut before it had said its last word.
     """
+    if reply.truncated:
+        raise Unreadable("truncated", "the reply was cut at its longest length; --reply-tokens allows longer ones")
     found = list(_SAME.finditer(plain(reply.text)))
     if not found:
         raise Unreadable("no_verdict", "the reply says neither same nor different")

@@ -68,6 +68,8 @@ class FewShotConfig(GenerationConfig):
             raise UsageError("nothing to do: neither examples nor reasoning are asked for", help="--shots 4, or --cot")
         if self.cot and not self.model:
             raise UsageError("--cot: a model has to write the reasoning", help="--model NAME")
+        if self.model and not self.cot:
+            raise UsageError("--model: examples are drawn without a model", help="leave it out, or add --cot")
         if self.judge is not None and not (self.judge and self.cot):
             raise UsageError(
                 "--judge: no model is named, or nothing is to be judged", help="--cot --judge NAME (or self)"

@@ -35,6 +35,7 @@ from dataforge.generate.judging import SELF, judge, read_json
 from dataforge.generate.method import GENERATION_OPTIONS, GenerationConfig, Method, Stage
 from dataforge.generate.reading.replies import Unreadable
 from dataforge.generate.running.run import make_rows
+from dataforge.generate.talk.conversation import model_name
 from dataforge.generate.task import Task, language_of
 from dataforge.ledger import Result
 from dataforge.llm.request import Failure, Request
@@ -214,7 +215,7 @@ def _judged(
         if isinstance(verdict, Failure):
             return verdict, candidate.text
         supported, sentence = verdict.value
-        by = verdict.reply.model or verdict.request.model or task.config.model
+        by = verdict.reply.model or model_name(verdict.request.model or task.config.model)
         if not supported:
             return Fallen("unsupported", candidate.text, f"{by} finds no support for: {sentence or 'the answer'}")
         more["judge"] = {"model": by, "prompt": verdict.request.prompt}

@@ -1,6 +1,7 @@
 """A second opinion: a model is shown something that was made and gives its verdict as JSON.
 
-The verdict's sampling is what its prompt file says (temperature 0), whatever the user asked of the writing model.
+The verdict's sampling is what its prompt file says (temperature 0), whatever the user asked of the writing model; only
+--reply-tokens holds for it too, since a judge that thinks first needs room.
 
 Python: `judged = yield from judge(task, "grounded/judge", "self", read, passage=text, exchanges=pairs, title="")`
 """
@@ -56,5 +57,6 @@ def judge(
         model="" if model == SELF else model,
         stage=name,
         **({"schema": None} if task.config.structured == "never" else {}),
+        **({} if task.config.reply_tokens is None else {"max_tokens": task.config.reply_tokens}),
     )
     return ask(task, request, read_json(task, name, read, lang=lang))

@@ -21,6 +21,8 @@ __all__ = ["NOTHING", "Budget", "Spent", "prompt_bound"]
 
 TOKENS_A_MESSAGE = 16
 """Upper bound of what a chat template puts around a message."""
+TOKENS_A_CHAT = 128
+"""What chat templates put before all messages by themselves: a system message, a date."""
 CENT_FRACTION = 1e-9
 """Sums of floats are as exact as this, in units of the currency."""
 
@@ -46,10 +48,10 @@ NOTHING = Spent()
 def prompt_bound(request: Request) -> int:
     """Upper bound of a request's prompt in tokens, of any model whose tokens are at least a byte each.
 
-    UTF-8 bytes of the messages + 16 a message + bytes of the schema.
+    UTF-8 bytes of the messages + 16 a message + 128 a chat + bytes of the schema.
     """
     bound = sum(len(message["content"].encode(errors="replace")) for message in request.messages)
-    bound += TOKENS_A_MESSAGE * len(request.messages)
+    bound += TOKENS_A_MESSAGE * len(request.messages) + (0 if request.raw else TOKENS_A_CHAT)
     return bound + len(orjson.dumps(request.schema)) if request.schema is not None else bound
 
 

@@ -90,7 +90,7 @@ def open_cache(path: str | None, remark: Remark) -> ReplyCache:
     A default file that cannot be written makes a remark; one that the user named raises OutputError, and UsageError if
     it is a file of something else.
     """
-    if path == "none":
+    if (path or os.environ.get("DATAFORGE_CACHE")) == "none":
         return NoCache()
     place = Path(path) if path is not None else default_path()
     try:

@@ -16,6 +16,8 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_hexdigest
 
@@ -30,6 +32,9 @@ from dataforge.llm.request import Answer, Failure, Reply, Request
 from dataforge.llm.settings import ClientConfig
 from dataforge.llm.targets import Target, Targets
 from dataforge.llm.wire import learn, read, same_model, write
+
+if TYPE_CHECKING:
+    from dataforge.llm.cache import ReplyCache
 
 __all__ = ["Client", "Outcome", "Spent"]
 
@@ -84,9 +89,13 @@ class Client:
         self._over: ServiceError | None = None
         if config.model and not parse_spec(config.model).folder:  # "": a method that asks nothing
             self._target(config.model)
+
+    @cached_property
+    def _cache(self) -> ReplyCache:
+        """Opened by the first request: a run that asks nothing leaves nothing."""
         from dataforge.llm.cache import open_cache  # SQLite is not loaded for a command's help
 
-        self._cache = open_cache(config.cache, self._remarks.add)
+        return open_cache(self.config.cache, self._remarks.add)
 
     @property
     def remarks(self) -> list[str]:
@@ -301,14 +310,15 @@ class Client:
 
     async def close(self) -> None:
         """Write the cache to the end and close all connections."""
-        self._cache.close()
+        if "_cache" in self.__dict__:
+            self._cache.close()
         await self._targets.close()
 
 
 def _used(counted: tuple[int | None, int | None] | None, hold: Spent, target: Target) -> Spent:
     """What an attempt cost: what the server counted, or else all that was reserved."""
     prompt, reply = counted or (None, None)
-    if prompt is None or reply is None:
+    if not prompt or reply is None:  # no prompt is of 0 tokens: such a server counts nothing
         return hold
     return Spent(1, prompt + reply, target.cost(prompt, reply))
 

@@ -8,6 +8,7 @@ Python: `read(body, request, shape).text`
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -177,9 +178,21 @@ def _counted(fault: Fault, value: Mapping[str, Any]) -> Fault:
     return fault
 
 
+def _parsed(body: bytes) -> Any:
+    """The JSON of a body. Halves of characters (a reply cut within one) and NaN, which orjson refuses, are read too."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        try:
+            text = json.dumps(json.loads(body), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            raise fault from None
+        return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
 def _json(body: bytes) -> dict[str, Any]:
     try:
-        value = orjson.loads(body)
+        value = _parsed(body)
     except orjson.JSONDecodeError as fault:
         start = body.lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
         if not start:

@@ -106,6 +106,23 @@ def test_a_long_copy_of_a_long_answer_is_found_where_its_share_is_small():
         ("<think>hm</think>\n```\nBrew tea.\n```", "Brew tea."),
         ("Write a prompt: it should name tea.", "Write a prompt: it should name tea."),
         ("Instructions for tea", "Instructions for tea"),
+        ("Here is an instruction that would lead to this answer:\n\nBrew tea.", "Brew tea."),
+        ('Based on the answer, the instruction was likely:\n"Brew tea."', "Brew tea."),
+        ("The instruction could be:\nBrew tea.", "Brew tea."),
+        ("<instruction>\nBrew tea.\n</instruction>", "Brew tea."),
+        ("<instruction>请泡茶。</instruction>", "请泡茶。"),
+        ("以下是可能的指令：\n\n请泡茶。", "请泡茶。"),
+        ("以下是对应的指令：请泡茶。", "请泡茶。"),
+        ("根据这个回答，指令可能是：\n“请泡茶。”", "请泡茶。"),
+        ("用户指令：请泡茶。", "请泡茶。"),
+        ("下面是一条指令：开灯。请判断它是否有礼貌。", "下面是一条指令：开灯。请判断它是否有礼貌。"),
+        ("根据下面的要求写信：\n一、要短。", "根据下面的要求写信：\n一、要短。"),
+        ("Answer the following request:\nBrew tea.", "Answer the following request:\nBrew tea."),
+        (
+            "Here is a request of a guest:\nTea at six. Answer it.",
+            "Here is a request of a guest:\nTea at six. Answer it.",
+        ),
+        ("Here is a letter:\nDear Ann. Reply to it.", "Here is a letter:\nDear Ann. Reply to it."),
     ],
 )
 def test_labels_and_quotation_marks_around_an_instruction_are_taken_off(reply, instruction):
@@ -141,6 +158,13 @@ def test_curation_keeps_what_reaches_the_mark(lang):
     assert [request.temperature for request in script.asked] == [1.2, 0] and script.asked[1].model == ""
     sink, _ = marked(3, 4)
     assert sink.rules == ["low_score"] and sink.dropped[0][2] == "3 of 5: 理由"
+
+
+def test_a_curator_is_named_without_the_address_of_its_server():
+    mark = Reply(json.dumps({"reason": "", "score": 5}))  # the server does not say who answers
+    secret = "judge@http://user:secret@localhost:8000/v1"
+    sink, _ = make({"back/instruction": ASKED["zh"], "back/score": mark}, "zh", curate=secret)
+    assert sink.kept[0].provenance["curation"]["model"] == "judge"
 
 
 def test_a_faulty_instruction_is_not_marked():

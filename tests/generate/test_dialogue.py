@@ -70,7 +70,13 @@ def test_chinese_rows_are_asked_for_in_chinese_with_chinese_speakers():
     assert not re.search("[A-Za-z]{3,}", text)
 
 
-@pytest.mark.parametrize("end", [ENDS["en"], ENDS["zh"], f"Thanks, that is all! {ENDS['en']}", f"没有了。{ENDS['zh']}"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        *(ENDS["en"], ENDS["zh"], f"Thanks, that is all! {ENDS['en']}", f"没有了。{ENDS['zh']}"),
+        *("[Done]", "DONE.", "**[DONE]**", "结束", "[结束]", "（结束）。"),
+    ],
+)
 def test_the_user_ends_a_conversation_early(end):
     sink, _ = run(config(turns=5), ["Tea?", "Yes."], {USER: [EN[0], end], ANSWER: "80 C."})
     assert sink.texts == [["Tea?", "Yes.", EN[0], "80 C."]]

@@ -154,7 +154,12 @@ def test_a_short_answer_that_says_something_is_one(answer):
             ("这两个任务并不相同", False),
             ("没有什么不同，相同", True),
             ("没有区别", True),
+            ("两者并无不同", True),
+            ("没有实质性的差异", True),
+            ("无明显区别", True),
+            ("有不同", False),
         ),
+        *(("They are not really different.", True), ("There is no real difference", True), ("not the same", False)),
         *(("<think>they look different</think>SAME", True), ("**Equal**", True), ("不一样", False)),
     ],
 )
@@ -166,6 +171,12 @@ def test_verdicts_are_read_in_both_languages(text, same):
 def test_a_reply_without_a_verdict_is_unreadable(text):
     with pytest.raises(Unreadable):
         reads_same(Reply(text))
+
+
+def test_a_verdict_that_was_cut_is_unreadable():
+    with pytest.raises(Unreadable) as fault:
+        reads_same(Reply("Both set the same limits; but as to how deep", finish="length"))
+    assert fault.value.rule == "truncated"
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,27 @@ def test_an_unreadable_reply_is_asked_for_again_with_another_sample():
     assert [failure.rule for failure, _ in sink.failures] == ["no_verdict"]
 
 
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_an_operation_drawn_again_after_a_fall_is_another_request(lang):
+    same = f"<task>{TEXT[lang][0]}</task>"  # falls to `unchanged`
+    model = script(
+        lang,
+        evolve=[
+            same,
+            "Sure!",
+            same,
+            f"<task>{HARDER[lang].format(2)}</task>",
+            f"<task>{HARDER[lang].format(3)}</task>",
+        ],
+    )
+    options = config(rounds=4, tries=2, operations=("deepen",), breadth=0.0)
+    sink, _ = run(options, TEXT[lang], model, lang=lang)
+    evolving = [r for r in model.asked if r.stage == "evol/deepen"]
+    assert [r.sample for r in evolving] == [0, 2, 3, 4, 0]  # the last one evolves what survived
+    assert len({r.key("m") for r in evolving}) == len(evolving)
+    assert sink.rules == ["unchanged"] * 2 and len(sink.kept) == 2
+
+
 def test_a_failure_costs_its_round_and_the_budget_ends_the_row():
     sink, _ = run(config(rounds=3), TEXT["en"], script(answer=[Failure("timeout"), ANSWER["en"]]))
     assert [f.rule for f, _ in sink.failures] == ["timeout"] and len(sink.kept) == 2

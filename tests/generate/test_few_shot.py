@@ -251,6 +251,8 @@ def test_reasoning_and_answer_are_read(reply, found):
         (Reply("Steps <answer></answer>"), "no_answer"),
         (Reply("<answer>2</answer>"), "no_reasoning"),
         (Reply("#### 2"), "no_reasoning"),
+        (Reply("**Answer:** 2"), "no_reasoning"),
+        (Reply("**答案**：2"), "no_reasoning"),
         (Reply("Steps that were cu", finish="length"), "truncated"),
         (Reply("Steps <answer>12", finish="length"), "truncated"),
     ],
@@ -288,6 +290,7 @@ def test_wrong_settings_are_told_by_their_option():
     for values, option in (
         ({}, "nothing to do"),
         ({"cot": True}, "--cot"),
+        ({"shots": 2, "model": "m"}, "--model: examples are drawn without"),
         ({"cot": True, "model": "m", "examples": "x.jsonl"}, "--examples"),
         ({"cot": True, "model": "m", "judge": ""}, "--judge"),
         ({"shots": 1, "judge": "self"}, "--judge"),

@@ -131,8 +131,12 @@ def test_units_part_quantities_only_where_both_have_one():
     [
         ("16 - 7 = 9\n#### 18", "16 - 7 = 9", "18"),
         ("a #### 1\n#### 2 ", "a #### 1", "2"),
-        ("First.\nSo the answer is 18.", "First.\nSo", "18"),
+        ("First.\nSo the answer is 18.", "First.", "18"),
         ("First.\n**Answer:** 18", "First.", "18"),
+        ("First.\n\n**Answer**: B", "First.", "B"),
+        ("First.\n### Final Answer: B", "First.", "B"),
+        ("先算九。\n\n**答案**：18元。", "先算九。", "18元"),
+        ("先算九。\n**最终答案：** 18元。", "先算九。", "18元"),
         ("先算九。\n答案是：18元。", "先算九。", "18元"),
         ("先看选项。故选B。", "先看选项。", "B"),
         ("因此，正确答案为 A、C", "因此，", "A、C"),
@@ -142,8 +146,7 @@ def test_units_part_quantities_only_where_both_have_one():
 )
 def test_the_answer_that_a_text_ends_with_is_found(text, before, answer):
     found = split_final(text)
-    assert found is not None and found[1] == answer
-    assert found[0].startswith(before.split("\n")[0])
+    assert found == (before, answer)
 
 
 @pytest.mark.parametrize("text", ["", "茶是一种饮料。", "He did not answer.", "\\boxed{7", "The answer was lost."])

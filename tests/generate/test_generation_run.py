@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -62,6 +63,38 @@ def test_what_fails_what_is_dropped_and_what_is_kept_add_up(folder):
     assert len(rejects) == 20 and json.loads(rejects[0]["raw"])["question"]
 
 
+def test_what_is_dropped_names_its_input_row_among_broken_rows_of_several_files(folder):
+    bad = ["{broken", '{"question": "Is this cut?", "answer": "so"}']
+    (folder / "second.jsonl").write_text("".join(line + "\n" for line in bad))
+    (folder / "in.jsonl").write_text("\n".join(["{broken", *(folder / "in.jsonl").read_text().splitlines()]))
+    with Server(answer=lambda body: ok("x", finish="length") if "cut" in asked(body) else echo(body)) as server:
+        inputs = [folder / "in.jsonl", folder / "second.jsonl"]
+        values = {"model": "m", "base_url": server.url, "cache": "none", "on_error": "reject"}
+        result = dataforge.answers(inputs, folder / "out.jsonl", **values)
+    (line,) = read(folder / "out.jsonl.forge" / "dropped.jsonl")
+    assert (line["source"], line["line"], line["rule"]) == ("second.jsonl", 2, "truncated")
+    assert (result.counts.kept, result.counts.dropped, result.counts.errors) == (60, 1, 2)
+
+
+def test_a_run_killed_while_its_files_are_put_into_place_goes_on_in_a_folder_of_its_own(folder, monkeypatch):
+    replace, forge = os.replace, folder / "kept"
+
+    def killed(source, target):
+        if "report" in str(target) and "partial" not in str(target):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    with Server(answer=echo) as server:
+        monkeypatch.setattr(os, "replace", killed)
+        monkeypatch.setattr("dataforge.engine.outputs.Output.__exit__", lambda *words: None)
+        with pytest.raises(KeyboardInterrupt):
+            call(folder, server, forge=forge)
+        monkeypatch.undo()
+        assert (forge / "journal.jsonl").exists() and not (forge / "manifest.json").exists()
+        assert call(folder, server, forge=forge, resume=True).counts.kept == 60
+        assert server.count == 60 and (forge / "manifest.json").exists()
+
+
 def test_a_run_in_which_everything_failed_is_no_success_and_goes_on_later(folder):
     with Server(answer=lambda body: fail(500)) as server:
         with pytest.raises(ServiceError) as fault:
@@ -118,6 +151,56 @@ def test_a_used_up_quota_ends_the_run_with_its_reason_and_resume_pays_nothing_tw
         result = call(folder, server, concurrency=1, resume=True)
         assert result.report["client"]["replayed"] == 25
         assert server.count == 26 + 35
+
+
+def test_a_secret_in_the_address_of_a_model_is_written_nowhere_and_the_address_may_change(folder, capsys):
+    def spec(server, name):
+        url = server.url.replace("http://", "http://anna:pass-word-0815@")
+        return f"{name}@{url}?apikey=query-key-4711"
+
+    values = {"cache": str(folder / "replies.sqlite")}
+    with Server(answer=echo, script=[*map(str, range(9)), quota()]) as server:
+        models = {"model": spec(server, "m"), "also_model": (spec(server, "n"),)}
+        with pytest.raises(ServiceError):
+            call(folder, server, **models, **values, concurrency=1)
+        call(folder, server, **models, **values, dry_run=True)
+    with Server(answer=echo) as server:
+        models = {"model": spec(server, "m"), "also_model": (spec(server, "n"),)}
+        result = call(folder, server, **models, **values, resume=True)
+        assert result.report["client"]["replayed"] == 9
+    said = "".join(capsys.readouterr()) + "".join(result.lines)
+    said += "".join(p.read_bytes().decode(errors="replace") for p in folder.rglob("*") if p.is_file())
+    assert "pass-word-0815" not in said and "query-key-4711" not in said
+
+
+def test_two_runs_on_one_output_do_not_meet(folder, environment):
+    rows(folder / "in.jsonl", 100)
+    words = ["answers", "in.jsonl", "-o", "out.jsonl", "--model", "m", "--cache", "none", "--concurrency", "4"]
+    with Server(answer=lambda body: ok(echo(body), delay=0.03)) as server:
+        line = [sys.executable, "-m", "dataforge", *words, "--base-url", server.url]
+        process = subprocess.Popen(line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: server.count > 10)
+        for more in ({"resume": True}, {"force": True}, {}):
+            with pytest.raises(OutputError, match="another run is at work"):
+                call(folder, server, **more)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 0, said
+        assert server.count == 100 and len(read(folder / "out.jsonl")) == 100
+
+
+def test_a_copy_of_the_journal_that_broke_off_is_never_gone_on_from(folder, monkeypatch):
+    def half(source, target):
+        target.write_bytes(source.read_bytes()[:2000])
+        raise KeyboardInterrupt
+
+    with Server(answer=echo) as server:
+        call(folder, server)
+        monkeypatch.setattr("shutil.copyfile", half)
+        with pytest.raises(KeyboardInterrupt):
+            call(folder, server, resume=True)
+        monkeypatch.undo()
+        assert call(folder, server, resume=True).counts.kept == 60
+        assert server.count == 60
 
 
 def test_the_budget_is_never_exceeded_with_64_in_flight_and_a_larger_one_goes_on(folder):
@@ -244,6 +327,15 @@ def test_an_interrupt_keeps_what_was_answered(folder, environment):
         assert done.returncode == 0, done.stderr
         assert server.billed <= 400 + 8 and answered >= 40
     assert len(read(folder / "out.jsonl")) == 400
+
+
+def test_evol_whose_operations_are_a_list_goes_on_too(folder):
+    with Server(answer=lambda body: "写一首关于茶的诗，并说明理由。" if "tea" in asked(body) else "好。") as server:
+        values = {"model": "m", "base_url": server.url, "cache": "none", "operations": ["deepen", "reasoning"]}
+        first = dataforge.evol(folder / "in.jsonl", folder / "out.jsonl", limit=4, **values)
+        count = server.count
+        again = dataforge.evol(folder / "in.jsonl", folder / "out.jsonl", limit=4, resume=True, **values)
+        assert server.count == count and again.data == first.data
 
 
 def test_a_recipe_goes_on_from_what_was_paid_for(folder):

@@ -214,7 +214,17 @@ def test_a_judge_drops_what_it_finds_no_support_for_and_is_asked_with_its_own_te
     first, *judged = script.asked
     assert (first.model, first.temperature) == ("", 1.5)
     assert [(request.model, request.temperature) for request in judged] == [("strict", 0)] * 2
+    _, script = make(replies, lang, judge="strict", reply_tokens=4000)  # a judge that thinks first needs room
+    assert [request.max_tokens for request in script.asked] == [4000] * 3
     assert all(DOCUMENTS[lang] in request.messages[-1]["content"] for request in judged)
+
+
+def test_a_judge_is_named_without_the_address_of_its_server():
+    verdicts = [Reply(json.dumps({"sentence": "x", "supported": told})) for told in (True, False)]  # by nobody
+    replies = {"grounded/pairs": pairs(*GOOD["en"]), "grounded/judge": verdicts}
+    sink, _ = make(replies, judge="judge@http://user:secret@localhost:8000/v1")
+    assert sink.kept[0].provenance["judge"]["model"] == "judge"
+    assert sink.dropped[0][2].startswith("judge finds") and "secret" not in str(sink)
 
 
 def test_a_judge_alone_lets_other_words_pass_and_self_is_the_model_of_the_run():

@@ -1,14 +1,15 @@
 """journal: what was answered is found again, whatever byte the process died at; what was sent counts as spent."""
 
 import json
+import os
 from dataclasses import astuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dataforge.errors import InputError
-from dataforge.generate.running.journal import Journal, read_head
+from dataforge.errors import InputError, OutputError
+from dataforge.generate.running.journal import Journal, in_use, read_head
 from dataforge.llm.budget import Spent
 from dataforge.llm.request import Failure, Reply
 
@@ -90,6 +91,36 @@ def test_a_damaged_line_is_named(tmp_path):
     with pytest.raises(InputError) as fault:
         Journal(path, HEAD, resume=True)
     assert str(fault.value.place).endswith("journal.jsonl:3")
+
+
+def test_a_second_run_on_the_same_journal_is_refused(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    fill(path)
+    with Journal(path, HEAD, resume=True) as journal:
+        before = path.read_bytes()
+        assert in_use(path)
+        for resume in (True, False):
+            with pytest.raises(OutputError, match="another run"):
+                Journal(path, HEAD, resume=resume)
+        assert path.read_bytes() == before and journal.answers == 3
+    assert not in_use(path)
+    Journal(path, HEAD, resume=True).__exit__(None, None, None)
+
+
+def test_half_a_line_on_a_full_disk_is_taken_back(tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    fill(path)
+    write = os.write
+    with Journal(path, HEAD, resume=True) as journal:
+        before = path.read_bytes()
+        monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:11]))
+        with pytest.raises(OutputError, match="no space"):
+            journal.answered("5.0.0", "k5", Reply("so"), Spent(1, 1, 0.0))
+        monkeypatch.undo()
+        assert path.read_bytes() == before
+        journal.answered("6.0.0", "k6", Reply("so"), Spent(1, 1, 0.0))
+    with Journal(path, HEAD, resume=True) as journal:
+        assert journal.find("6.0.0", "k6") == Reply("so") and journal.find("5.0.0", "k5") is None
 
 
 def test_without_a_place_nothing_is_kept():

@@ -7,6 +7,7 @@ import pytest
 from small_models import save_small_model
 
 import dataforge
+from dataforge.errors import UsageError
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,12 @@ def test_a_local_model_answers_and_a_resumed_run_leaves_the_same_bytes(model, qu
         assert resumed.report["client"]["requests"] == 0
         (tmp_path / "part.jsonl").unlink()
         shutil.rmtree(tmp_path / "part.jsonl.forge")
+
+
+def test_budgets_of_money_are_refused_where_nothing_is_paid(model, questions, tmp_path):
+    for limit in ({"max_requests": 5}, {"max_tokens": 100}, {"max_cost": 1.0}):
+        with pytest.raises(UsageError, match="not paid for"):
+            dataforge.answers(questions, tmp_path / "out.jsonl", model=f"local:{model}", **limit)
 
 
 @pytest.mark.slow

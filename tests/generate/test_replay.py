@@ -241,6 +241,10 @@ def test_only_rows_of_one_question_and_its_answer_are_examples():
         ("<think>hm</think>新的请求：说出一个湖。", "说出一个湖。"),
         ("请求3：说出一个湖。", "说出一个湖。"),
         ("Write a request: polite and short.", "Write a request: polite and short."),
+        ("### Request 3\nName a lake.", "Name a lake."),
+        ("Request 3:\nName a lake.\n\nAnswer 3:\nLake Como.", "Name a lake."),
+        ("请求3：\n说出一个湖。\n\n**回答3**：太湖。", "说出一个湖。"),
+        ("Fill in the gap.\nQuestion: Who?\nAnswer:", "Fill in the gap.\nQuestion: Who?\nAnswer:"),
     ],
 )
 def test_labels_before_a_new_request_are_taken_off(reply, text):

@@ -101,7 +101,7 @@ def run(client, path=None, rows=40, resume=False, local=None, model="m", concurr
             batch_size=3,
             again=again,
         )
-        finished = asyncio.run(schedule.run(lives()))
+        finished = asyncio.run(asyncio.wait_for(schedule.run(lives()), 30))
     return said, finished, schedule
 
 
@@ -112,6 +112,18 @@ def test_verdicts_come_in_the_order_of_the_input_whatever_comes_first():
     assert ends == list(range(40))
     assert ("问 3! a!") in {text for _, _, text, _ in first}
     assert [o for o, fate, rule, _ in first if fate == "end" and rule == "not_asked"] == [6, 13, 20, 27, 34]
+
+
+def test_a_slow_chain_that_all_others_wait_for_does_not_stop_the_run():
+    class Slow(Client):
+        async def ask(self, id, request, order):
+            if id == "0.0.0":
+                while len(self.asked) < 3 * 27:  # all that may be at work while the first chain is
+                    await asyncio.sleep(0.001)
+            return await super().ask(id, request, order)
+
+    said, finished, _ = run(Slow(), rows=200, concurrency=1)
+    assert finished and said == run(Client(), rows=200)[0]
 
 
 def test_many_are_asked_at_once():
@@ -141,6 +153,31 @@ def test_faults_of_the_server_are_asked_again_where_chains_know_nothing_of_each_
         run(Client(0, fail=fail, stop_at=24), path)
     resumed = run(Client(0), path, resume=True, again=True)[0]
     assert resumed == run(Client(0))[0]
+
+
+def test_what_was_answered_beside_a_fault_is_not_asked_twice_when_the_fault_is(tmp_path):
+    path = tmp_path / "journal.jsonl"
+
+    def part(text):
+        (first,) = yield [ask_for(text)]
+        if isinstance(first, Failure):
+            return first
+        (second,) = yield [ask_for(first.text)]
+        return second
+
+    def side_by_side(number, events):
+        for answer in (yield from together(part(f"{number}{name}") for name in "abc")):
+            events.asked()
+            if isinstance(answer, Failure):
+                events.failed(answer)
+            else:
+                events.keep(Made(Record([Turn("user", [answer.text])])))
+
+    run(Client(fail={"0a", "1b", "2c"}), path, rows=4, chains=side_by_side)
+    resumed = Client()
+    said = run(resumed, path, rows=4, chains=side_by_side, resume=True, again=True)[0]
+    assert said == run(Client(), rows=4, chains=side_by_side)[0]
+    assert len(resumed.asked) == 6  # the three faults, and what comes after each
 
 
 def test_failures_in_a_row_that_end_a_run_are_asked_again_by_any_run(tmp_path):

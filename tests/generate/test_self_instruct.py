@@ -197,6 +197,17 @@ def test_chat_numbers_are_no_part_of_the_task_and_its_capitals_stay():
     ]
 
 
+def test_the_bold_of_a_title_is_taken_off_and_its_words_stay():
+    titled = (
+        "**Packing:** List what to take along.",
+        "**写诗**：写一首秋天的诗。",
+        "Explain **kwargs and **args in Python",
+    )
+    sink, _, _ = make(scripted(list_of(*titled)), 3, round=1)
+    assert [row["instruction"] for row in rows(sink)] == ["Packing: List what to take along.", titled[2]]
+    assert "写诗：写一首秋天的诗。" in [text for _, text, _ in sink.dropped]
+
+
 def test_a_cut_reply_loses_its_last_task_only_and_under_the_reference_all():
     tasks = ("List five old rivers", "Name a calm harbour town", "Describe how a comp")
     cut = Reply(list_of(*tasks), "length")

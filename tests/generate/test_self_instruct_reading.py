@@ -33,6 +33,10 @@ from dataforge.generate.selfinstruct.reference import (
         "“是”",
         "是分类任务。",
         "属于分类任务",
+        "这是一个分类任务。",
+        "该任务属于分类任务。",
+        "答：是",
+        "This is a classification task.",
     ],
 )
 def test_yes_is_read_in_both_languages(text):
@@ -41,7 +45,27 @@ def test_yes_is_read_in_both_languages(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["No", "no.", "**No.**", "Answer: no", "No, it is open.", "否", "不是。", "分类任务: 否", "不是分类任务", "不属于"],
+    [
+        *(
+            "No",
+            "no.",
+            "**No.**",
+            "Answer: no",
+            "No, it is open.",
+            "否",
+            "不是。",
+            "分类任务: 否",
+            "不是分类任务",
+            "不属于",
+        ),
+        *(
+            "这不是分类任务。",
+            "该任务不是一个分类任务",
+            "非分类任务",
+            "Not a classification task.",
+            "It is not a classification task",
+        ),
+    ],
 )
 def test_no_is_read_in_both_languages(text):
     assert class_of(text) is False
@@ -62,6 +86,8 @@ def test_no_is_read_in_both_languages(text):
         "不一定",
         "否则不行",
         "这要看",
+        "这是个好问题",
+        "这个任务要求写诗",
     ],
 )
 def test_anything_else_is_unreadable(text):

@@ -102,7 +102,7 @@ def test_many_small_prices_fill_a_limit_of_money_exactly():
 @pytest.mark.parametrize("text", ["green tea", "绿茶怎么泡？", "🍵" * 50, "\ud83d lone"])
 def test_the_bound_of_a_prompt_counts_bytes_messages_and_schema(text):
     request = Request((message("system", "s"), message("user", text)))
-    assert prompt_bound(request) == 1 + len(text.encode(errors="replace")) + 2 * 16
+    assert prompt_bound(request) == 1 + len(text.encode(errors="replace")) + 2 * 16 + 128
     assert prompt_bound(Request(request.messages, schema={"type": "object"})) == prompt_bound(request) + 17
 
 

@@ -210,7 +210,14 @@ def test_a_reply_cut_at_its_longest_says_so_and_is_never_kept(tmp_path):
 def test_a_reply_without_usage_is_charged_with_all_that_was_reserved():
     reply, server, client = answer_to([ok(usage=False)])
     assert reply.prompt_tokens is None
-    assert client.budget.spent.tokens == len("How is green tea brewed?") + 16 + 100
+    assert client.budget.spent.tokens == len("How is green tea brewed?") + 16 + 128 + 100
+
+
+def test_a_server_that_counts_prompts_as_nothing_is_charged_like_one_that_does_not_count():
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    reply = {"choices": [{"message": {"content": "fine"}}], "usage": nothing}
+    _, _, client = answer_to([raw(reply)])
+    assert client.budget.spent.tokens == 268
 
 
 @pytest.mark.parametrize(
@@ -218,7 +225,7 @@ def test_a_reply_without_usage_is_charged_with_all_that_was_reserved():
 )
 def test_what_may_have_been_paid_stays_charged(behaviour, charged):
     _, server, client = answer_to([behaviour], retries=0)
-    assert client.budget.spent == Spent(1, 140 if charged else 0, 0.0)
+    assert client.budget.spent == Spent(1, 268 if charged else 0, 0.0)
 
 
 def test_replies_without_text_are_paid_for_three_times_at_most():
@@ -279,7 +286,7 @@ def test_a_success_between_failures_and_faults_of_content_keep_the_run_going():
 def test_a_slow_drip_ends_at_the_time_limit():
     failure, server, client = answer_to([drip()], timeout=0.3, retries=0)
     assert (failure.rule, server.count) == ("timeout", 1)
-    assert client.budget.spent.tokens == 140
+    assert client.budget.spent.tokens == 268
 
 
 def test_a_server_that_says_nothing_is_asked_again():
@@ -361,7 +368,7 @@ def test_money_is_reserved_and_settled_by_the_price_table(tmp_path):
         )
     assert outcome.spent == Spent(1, 7, 5 + 2 * 2.0)
     assert client.budget.spent.cost == pytest.approx(9.0 * server.count)
-    assert 700 - (17 + 200) < client.budget.spent.cost <= 700
+    assert 700 - (145 + 200) < client.budget.spent.cost <= 700
     assert client.budget.priced
 
 
@@ -383,7 +390,7 @@ def test_every_attempt_is_announced_with_what_it_may_cost():
     sent = []
     with Server(script=[fail(500), fail(429)]) as server:
         _, client = asked(server, [question()], on_send=lambda *words: sent.append(words))
-    assert sent == [("row-0", client.key(question()), 140, 0.0)] * 3
+    assert sent == [("row-0", client.key(question()), 268, 0.0)] * 3
 
 
 def test_a_paid_reply_is_not_paid_again(tmp_path):

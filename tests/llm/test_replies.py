@@ -256,3 +256,8 @@ def test_what_a_server_takes_beyond_openai_is_added_to_each_body():
 def test_extra_bodies_that_budget_and_checks_could_not_bear_are_refused(text):
     with pytest.raises(UsageError, match="--extra-body"):
         extra_body(text)
+
+
+def test_half_a_character_at_the_end_and_figures_that_are_none_do_not_spoil_a_reply():
+    body = rb'{"choices": [{"message": {"content": "\u7eff\u8336 \ud83c\udf75 \ud83d"}, "score": NaN}]}'
+    assert read(body, ASKED, Shape()).text == "绿茶 🍵 \ufffd"

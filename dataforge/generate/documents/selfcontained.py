@@ -54,9 +54,10 @@ _DEICTIC = (
     r"agreement|convention|guide|tutorial|post|blog|page|book|report|study|paper|speech)s?\b",
     r"(?:under|of|in|per) (?:article|section|chapter|paragraph|clause) \d+\s*\?",
     r"(?<![根基资日成标样版剧脚课书原文版])本(?:法(?!院|官|律|国|人|庭|币|轮|力|事)|条(?:例|款)?(?!件)|办法|规定|规则|决定|细则|章程?|"
-    r"通知|意见|公约|协定|教程|指南|报告|节(?!目|日|约|点|奏|气))",
+    r"标准(?!化|差|音|间|件|库)|准则|规程|规范|解释|方案|纲要|协议|合同|手册|通知|意见|公约|协定|教程|指南|报告|节(?!目|日|约|点|奏|气))",
     r"(?<![几这那哪每多一二两三四五六七八九十百\d ])本[书页]",
     r"^第[零一二三四五六七八九十百千\d]+[条章节款]",
+    r"(?<![以之往目当提从日年期])前[款条](?:的?规定|所(?:列|称|指|述)|中|的?情形|的?行为|是|有)",
 )
 _PLAIN = re.compile("|".join((*(rf"\b{p}" for p in _ENGLISH), *_CHINESE)), re.IGNORECASE)
 _ALL = re.compile("|".join((*(rf"\b{p}" for p in (*_ENGLISH, *_DEICTIC[:2])), *_CHINESE, *_DEICTIC[2:])), re.IGNORECASE)

@@ -6,6 +6,7 @@ Python: `answers = run_apart(lambda: ask_everything())`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -20,11 +21,14 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """What the coroutine returns or raises. An interrupt in this thread cancels it, and waits for its end."""
     result: Future[T] = Future()
     running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+    stopped = threading.Event()
 
     async def main() -> T:
         task = asyncio.current_task()
         if task is not None:
             running.append((asyncio.get_running_loop(), task))
+        if stopped.is_set():  # interrupted before there was anything to cancel
+            raise asyncio.CancelledError
         return await work()
 
     def body() -> None:
@@ -38,8 +42,9 @@ def run_apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return result.result()
     except BaseException:
-        if not result.done():
-            for loop, task in running:
+        stopped.set()
+        for loop, task in running if not result.done() else ():
+            with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
                 loop.call_soon_threadsafe(task.cancel)
         thread.join()
         raise

@@ -9,8 +9,9 @@
 A line is handed to the system before its answer is used, so a process that is killed loses nothing it has acted upon;
 once a second lines are forced to the disk, for a machine that loses power. A torn last line is cut off on resume.
 What was sent and never answered counts as spent by its reserve: a resumed run cannot exceed its budget.
+The file is locked while a run writes it: a second run on the same output is refused.
 
-Reads and writes `OUT.forge/partial/journal.jsonl`. Cost: 10 us a line; on resume 100 bytes of memory an answer.
+Reads and writes `OUT.forge/partial/journal.jsonl`. Cost: 10 us a line; on resume 400 bytes of memory an answer.
 Python: `with Journal(path, head, resume=True) as journal: journal.find("17.0.2", key)`
 """
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,9 +33,14 @@ from dataforge.errors import InputError, OutputError
 from dataforge.llm.budget import Spent
 from dataforge.llm.request import Answer, Failure, Reply
 
-__all__ = ["Journal", "read_head"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["Journal", "in_use", "read_head"]
 
 SYNC_SECONDS = 1.0
+IN_USE = "another run is at work on this output"
+WAIT = "wait until it has ended, or choose another -o"
 
 
 def read_head(path: Path) -> dict[str, Any] | None:
@@ -46,30 +53,65 @@ def read_head(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def in_use(path: Path) -> bool:
+    """True if another run is writing this journal."""
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _lock(file)
+    finally:
+        os.close(file)
+
+
+def _lock(file: int) -> bool:
+    """Take an open file for this process; False if another has it. True where the system has no such locks."""
+    if sys.platform != "win32":
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
 class Journal:
     """Answers on disk, by the id and key of their request.
 
     path: None keeps nothing (rows go to standard output and no --forge was named). head: what the first line says.
     spent: what all earlier runs have spent. answers: how many of theirs there are.
-    Raises InputError if a line is damaged, OutputError if the disk is full.
+    Raises InputError if a line is damaged, OutputError if the disk is full or another run writes the same file.
     """
 
     def __init__(self, path: Path | None, head: dict[str, Any], *, resume: bool = False) -> None:
         self.path = path
         self.spent = Spent()
         self._places: dict[str, tuple[int, int]] = {}
+        self._keys: dict[int, tuple[int, int]] = {}
         self._file = -1
         self._reader = -1
         self._synced = time.monotonic()
         if path is None:
             return
-        going_on = resume and path.exists() and self._load(path)
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | (0 if going_on else os.O_TRUNC)
-            self._file = os.open(path, flags, 0o600)
+            self._open(path, head, resume=resume)
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def _open(self, path: Path, head: dict[str, Any], *, resume: bool) -> None:
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             self._reader = os.open(path, os.O_RDONLY)
         except OSError as fault:
             raise out_of_space(fault, str(path)) from None
+        if not _lock(self._file):
+            raise OutputError(IN_USE, place=str(path), help=WAIT)
+        going_on = resume and self._load(path)
+        if not going_on:
+            os.ftruncate(self._file, 0)
         self._write({"resumed": 1} if going_on else {"journal": 1, **head})
 
     @property
@@ -101,6 +143,8 @@ class Journal:
     def _take(self, line: dict[str, Any], place: int, size: int, open_sends: dict[str, Spent]) -> None:
         if "id" in line:
             self._places[line["id"]] = (place, size)
+            if "reply" in line:
+                self._keys[_chain_key(line["id"], line["key"])] = (place, size)
             open_sends.pop(line["id"], None)
             self.spent += Spent(*line["spent"])
         elif "sent" in line:
@@ -119,14 +163,21 @@ class Journal:
         open_sends.clear()
 
     def find(self, id: str, key: str) -> Answer | None:
-        """The answer that an earlier run received to this request."""
-        place = self._places.get(id)
-        if place is None:
-            return None
-        line = orjson.loads(os.pread(self._reader, place[1], place[0]))
-        if line["key"] != key:
+        """The answer that an earlier run received to this request.
+
+        A chain whose fault is asked again may ask the rest under other numbers: then the key says which answer it is.
+        """
+        line = self._line(self._places.get(id), key) or self._line(self._keys.get(_chain_key(id, key)), key)
+        if line is None or line["id"].partition(".")[0] != id.partition(".")[0]:
             return None
         return Reply(**line["reply"]) if "reply" in line else Failure(**line["failure"])
+
+    def _line(self, place: tuple[int, int] | None, key: str) -> dict[str, Any] | None:
+        """The line at a place, if it answers a request of this key."""
+        if place is None:
+            return None
+        line: dict[str, Any] = orjson.loads(os.pread(self._reader, place[1], place[0]))
+        return line if line["key"] == key else None
 
     def sent(self, id: str, key: str, tokens: int, cost: float) -> None:
         """A request goes out."""
@@ -151,7 +202,9 @@ class Journal:
             return
         data = orjson.dumps(line) + b"\n"
         try:
-            if os.write(self._file, data) != len(data):
+            written = os.write(self._file, data)
+            if written != len(data):  # whatever is written after this must not stand behind half a line
+                os.ftruncate(self._file, os.fstat(self._file).st_size - written)
                 raise OutputError("no space left on the device", place=str(self.path), help="free some, and --resume")
             now = time.monotonic()
             if now - self._synced > SYNC_SECONDS:
@@ -170,3 +223,8 @@ class Journal:
             if file >= 0:
                 os.close(file)
         self._file = self._reader = -1
+
+
+def _chain_key(id: str, key: str) -> int:
+    """Stands for a request of a chain, whatever its number in it."""
+    return hash((id.partition(".")[0], key))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-__all__ = ["LiveLine", "duration"]
+__all__ = ["LiveLine", "duration", "money"]
 
 
 def duration(seconds: float) -> str:
@@ -21,6 +21,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02} h"
+
+
+def money(amount: float) -> str:
+    """`12.30`; small sums with two digits that say something: `0.0042`."""
+    return f"{amount:,.2f}" if amount >= 0.1 or amount == 0 else f"{amount:.2g}"
 
 
 class LiveLine:

@@ -15,6 +15,7 @@ from dataforge.engine.run import Run
 from dataforge.generate.chain import Chain
 from dataforge.generate.method import GenerationConfig, Method, Stage
 from dataforge.generate.prompting.promptset import PromptSet
+from dataforge.generate.running.live import money
 from dataforge.generate.running.tally import Events
 from dataforge.generate.task import Task, chance, language_of
 from dataforge.ledger import Result
@@ -44,7 +45,8 @@ def plan(method: Method, run: Run, config: GenerationConfig, prompts: PromptSet)
     wanted = method.wanted(config)
     units = wanted if wanted is not None else count
     what = f"{wanted:,} rows from {count:,} seeds" if wanted is not None else f"rows from {count:,} input rows"
-    asking = f", asking {config.model}" if config.model else ""
+    model = parse_spec(config.model).name if config.model else ""
+    asking = f", asking {model}" if model else ""
     lines = [f"would make {what} by {method.name}{asking}", *_shown(requests)]
     stages = method.stages(config)
     lines += _figures(stages, units, requests, config) if stages else []
@@ -99,23 +101,27 @@ def _shown(requests: list[Request]) -> list[str]:
     return lines
 
 
+def _count(number: float) -> str:
+    return f"{round(number):,}" if number >= 10 or number == round(number) else f"{number:.1f}"
+
+
 def _figures(stages: list[Stage], units: int, requests: list[Request], config: GenerationConfig) -> list[str]:
     """Requests, tokens and money."""
-    calls = {stage.name: round(stage.calls * units) for stage in stages}
-    prompt = sum(calls[stage.name] * stage.prompt_tokens for stage in stages)
-    reply = sum(calls[stage.name] * stage.reply_tokens for stage in stages)
-    lines = [f"about {sum(calls.values()):,} requests, {prompt:,} tokens of prompts and {reply:,} of replies:"]
+    calls = {stage.name: stage.calls * units for stage in stages}
+    prompt = round(sum(calls[stage.name] * stage.prompt_tokens for stage in stages))
+    reply = round(sum(calls[stage.name] * stage.reply_tokens for stage in stages))
+    lines = [f"about {round(sum(calls.values())):,} requests, {prompt:,} tokens of prompts and {reply:,} of replies:"]
     lines += [
-        f"  {stage.name}: {calls[stage.name]:,} x ({stage.prompt_tokens:,} + {stage.reply_tokens:,} tokens)"
+        f"  {stage.name}: {_count(calls[stage.name])} x ({stage.prompt_tokens:,} + {stage.reply_tokens:,} tokens)"
         for stage in stages
     ]
     prices = Prices.read(config.prices)
     if not config.model:
         return lines
     spec = parse_spec(config.model)
-    price = None if spec.folder else prices.of(spec.name)
+    price = None if spec.folder else prices.of(spec.name) if config.max_cost is None else prices.needed(spec.name)
     if price is not None:
-        lines.append(f"about {price.cost(prompt, reply):,.2f} {prices.currency} for {spec.name}")
+        lines.append(f"about {money(price.cost(prompt, reply))} {prices.currency} for {spec.name}")
     elif not spec.folder:
         lines.append(f"the price of {spec.name} is not known; --prices FILE says it")
     if requests:

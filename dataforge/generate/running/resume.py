@@ -19,13 +19,26 @@ from dataforge import __version__
 from dataforge.config import RunOptions
 from dataforge.engine.portable import portable_settings
 from dataforge.errors import InputError, OutputError, UsageError, shorten
-from dataforge.generate.running.journal import read_head
+from dataforge.generate.running.journal import IN_USE, WAIT, in_use, read_head
+from dataforge.llm.address import parse_spec
 from dataforge.llm.settings import BudgetConfig, PaceConfig
 
-__all__ = ["JOURNAL", "about_run", "find_journal", "goes_on", "local_specs", "shaping"]
+__all__ = [
+    "JOURNAL",
+    "OTHER_MODELS",
+    "about_run",
+    "find_journal",
+    "goes_on",
+    "local_specs",
+    "refuse_idle_limits",
+    "shaping",
+]
 
 JOURNAL = "journal.jsonl"
 LOCAL = "local:"
+OTHER_MODELS = ("also_model", "judge", "curate", "user_model")
+MODELS = ("model", *OTHER_MODELS)
+"""Settings that name models."""
 TRANSPORT = {
     *(field.name for config in (BudgetConfig, PaceConfig) for field in dataclasses.fields(config)),
     "base_url", "api_key_env", "threads", "prompts",
@@ -35,17 +48,19 @@ TRANSPORT = {
 
 def shaping(config: Any) -> dict[str, Any]:
     """The settings that shape rows, as a JSON value."""
-    values = portable_settings(config)
-    return {name: _bare(value) for name, value in values.items() if name not in TRANSPORT}
+    values = {name: value for name, value in portable_settings(config).items() if name not in TRANSPORT}
+    bare = {name: _bare(value) if name in MODELS else value for name, value in values.items()}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in bare.items()}
 
 
 def _bare(value: Any) -> Any:
-    """A setting without what only this machine knows: the folder that a local model lies in."""
+    """A model's name alone: without the folder of a local one, and the address of others, where secrets may stand."""
     if isinstance(value, tuple):
         return [_bare(item) for item in value]
-    if isinstance(value, str) and value.startswith(LOCAL):
-        return LOCAL + os.path.basename(os.path.abspath(value.removeprefix(LOCAL)))
-    return value
+    if not isinstance(value, str) or not value.strip():
+        return value
+    spec = parse_spec(value)
+    return LOCAL + os.path.basename(os.path.abspath(spec.folder)) if spec.folder else spec.name
 
 
 def local_specs(config: Any) -> list[str]:
@@ -82,6 +97,21 @@ def about_run(
     }
 
 
+def refuse_idle_limits(config: Any) -> None:
+    """Raise UsageError where a budget is given and only models in this process are asked: they are not paid for."""
+    values = [getattr(config, name, None) for name in MODELS]
+    specs = [spec for value in values for spec in (value if isinstance(value, tuple) else (value,))]
+    if not all(spec in (None, "", "self") or str(spec).startswith(LOCAL) for spec in specs) or not config.model:
+        return
+    for item in dataclasses.fields(BudgetConfig):
+        if item.name.startswith("max_") and getattr(config, item.name) is not None:
+            flag = "--" + item.name.replace("_", "-")
+            raise UsageError(
+                f"{flag}: a model in this process is not paid for, and not counted",
+                help="--limit and --reply-tokens bound its work",
+            )
+
+
 def has_answers(place: Path) -> bool:
     """True if a journal holds anything that was paid for."""
     if not place.exists():
@@ -105,14 +135,16 @@ def find_journal(forge: Path | None, options: RunOptions) -> Path | None:
     """Where the journal stands or will stand; with --resume, that of a finished run is brought back.
 
     --resume with --force goes on where there is something to go on with, and begins anew where there is not.
-    Raises OutputError if an interrupted run is there and nothing says what to do with it, InputError if --resume finds
-    nothing, UsageError if it has no place to look.
+    Raises OutputError if a run is at work there, or was interrupted and nothing says what to do with it, InputError if
+    --resume finds nothing, UsageError if it has no place to look.
     """
     if forge is None:
         if options.resume:
             raise UsageError("--resume needs the output of the run to go on with", help="name it with -o (or --forge)")
         return None
     place, ended = forge / "partial" / JOURNAL, forge / JOURNAL
+    if in_use(place):
+        raise OutputError(IN_USE, place=str(place), help=WAIT)
     if not options.resume:
         if not options.force and has_answers(place):
             raise OutputError(
@@ -127,7 +159,9 @@ def find_journal(forge: Path | None, options: RunOptions) -> Path | None:
         if read_head(ended) is None:
             raise InputError("there is no run to go on with", place=str(forge), help="leave --resume out")
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(ended, place)
+        copy = place.with_name(f"{JOURNAL}.copy")  # renamed, as half a journal would be half of what was paid for
+        shutil.copyfile(ended, copy)
+        os.replace(copy, place)
     return place
 
 

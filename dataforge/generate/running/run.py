@@ -24,13 +24,13 @@ from dataforge.config import RunOptions
 from dataforge.engine.batch import Batch, Note
 from dataforge.engine.progress import tell
 from dataforge.engine.run import Part, Run, is_file
-from dataforge.errors import NotRepresentable, UsageError
+from dataforge.errors import DataforgeError, NotRepresentable, UsageError
 from dataforge.formats.spelling import Spelling
 from dataforge.generate.method import GenerationConfig, Method
 from dataforge.generate.prompting.promptset import PromptSet
 from dataforge.generate.running.dropped import DroppedFile
 from dataforge.generate.running.journal import Journal
-from dataforge.generate.running.resume import JOURNAL, about_run, find_journal, goes_on, shaping
+from dataforge.generate.running.resume import JOURNAL, about_run, find_journal, goes_on, refuse_idle_limits, shaping
 from dataforge.generate.running.schedule import Live
 from dataforge.generate.running.session import Session, Status
 from dataforge.generate.running.tally import COUNT, DROP, FAIL, KEEP, Event, Events, Tally
@@ -55,6 +55,7 @@ def make_rows(
     """
     if method.inputs is not None:
         inputs = method.inputs(config)
+    refuse_idle_limits(config)
     none = method.inputs is not None and not inputs
     dialect = load_dialect(TARGETS.get(config.to or method.to, config.to or method.to))
     prompts = PromptSet(config.prompts)
@@ -79,10 +80,20 @@ def make_rows(
         stack.enter_context(work)
         try:
             return work.go()
-        except BaseException:
+        except BaseException as fault:
             if place is not None and (kept := journal.answers + work.session.status.answers):
-                tell([f"{kept:,} answers are kept in {place}; --resume goes on from them"])
+                _say_kept(fault, f"{kept:,} answers are kept in {place}; --resume goes on from them")
             raise
+
+
+def _say_kept(fault: BaseException, what: str) -> None:
+    """Let whoever shows the fault say what was kept."""
+    if isinstance(fault, DataforgeError):
+        fault.help = f"{fault.help}; {what}" if fault.help else what
+    elif isinstance(fault, KeyboardInterrupt):
+        fault.args = (what,)
+    else:
+        tell([what])
 
 
 def _entries(run: Run) -> Iterator[dict[str, Any]]:
@@ -101,6 +112,12 @@ class _OpenPart:
     part: Part
     rows: list[int]
     left: int
+    batch: Batch | None = None
+
+    def raw(self, row: int) -> bytes:
+        """The bytes of a row. The part is cut into rows once, however many are asked for."""
+        self.batch = self.batch or Batch(self.part.chunk)
+        return self.batch.raw(row)
 
 
 class _Work:
@@ -203,12 +220,20 @@ class _Work:
                 continue
             self._of_row.setdefault(live.ordinal, []).append(Event(event.fate, event.rule, "", event.detail))
             if event.fate != KEEP:
-                self._dropped.add(live.ordinal, event)
+                self._dropped.add(event, self._row(live))
         live.events.events.clear()
         self.tally.asked += live.events.candidates
         live.events.candidates = 0
         if self.method.start is not None:
             self._of_row.clear()
+
+    def _row(self, live: Live) -> dict[str, Any]:
+        """Where the input row of a chain stands."""
+        if live.place is None:
+            return {}
+        opened, row = live.place
+        part = opened.part
+        return {"source": self.run.sources[part.rows.source].name, "line": int(part.rows.lines[row])}
 
     def _judge(self, event: Event) -> Event:
         """The event; a row that is not new, or has no place in the dialect, is dropped instead."""
@@ -238,31 +263,32 @@ class _Work:
             return
         opened, row = live.place
         events = self._of_row.pop(live.ordinal, [])
-        part, rows = opened.part, opened.part.rows
+        rows = opened.part.rows
         kept = sum(event.fate == KEEP for event in events)
         lost = [event for event in events if event.fate == FAIL]
         fallen = next((event for event in events if event.fate == DROP), None)
         if live.fault is not None:
             fault = live.fault
-            note = self._note(part, row, ERROR, fault.rule, fault.message)
+            note = self._note(opened, row, ERROR, fault.rule, fault.message)
             note.path, note.help = fault.path, fault.help
-            self.run.note(part, note)
+            self.run.note(opened.part, note)
         elif kept:
             rows.mark(row, KEPT, "", kept)
         elif lost and all(event.rule == "budget" for event in lost):
             rows.mark(row, UNUSED, "budget")
         elif lost:
-            note = self._note(part, row, ERROR, "failed_" + lost[0].rule, lost[0].detail or lost[0].rule)
-            self.run.note(part, note, ends=False)
+            note = self._note(opened, row, ERROR, "failed_" + lost[0].rule, lost[0].detail or lost[0].rule)
+            self.run.note(opened.part, note, ends=False)
         else:
             rule = fallen.rule if fallen else "nothing_made"
-            self.run.note(part, self._note(part, row, DROPPED, rule, fallen.detail if fallen else ""))
+            note = self._note(opened, row, DROPPED, rule, fallen.detail if fallen else "")
+            self.run.note(opened.part, note)
         opened.left -= 1
         self._settle()
 
-    def _note(self, part: Part, row: int, fate: int, rule: str, detail: str) -> Note:
-        raw = Batch(part.chunk).raw(row) if fate == ERROR or self.run.options.keep_dropped else None
-        return Note(row, int(part.rows.lines[row]), fate, rule, 0, detail, raw=raw)
+    def _note(self, opened: _OpenPart, row: int, fate: int, rule: str, detail: str) -> Note:
+        raw = opened.raw(row) if fate == ERROR or self.run.options.keep_dropped else None
+        return Note(row, int(opened.part.rows.lines[row]), fate, rule, 0, detail, raw=raw)
 
     def _settle(self) -> None:
         """Write the ledger of parts whose rows all have a fate."""
@@ -299,7 +325,8 @@ class _Work:
             files=tuple(files),
             report=report,
         )
-        result.lines[0:0] = [self.tally.line(), self.session.line(), *self.session.remarks()]
+        asked = self.session.line()
+        result.lines[0:0] = [self.tally.line(), *([asked] if asked else []), *self.session.remarks()]
         result.shortfall = _shortfall(self.tally, wanted, self._short, finished)
         if result.shortfall:
             result.problems.append(result.shortfall)

@@ -130,6 +130,7 @@ class Schedule:
         more = True
         try:
             while True:
+                self._flush()  # before new chains are begun: what it takes makes room for them
                 while more and len(tasks) < self._window and len(self._order) < HELD * self._window:
                     live = None if self._client.budget.exhausted else next(lives, None)
                     if live is None:
@@ -139,7 +140,6 @@ class Schedule:
                     task = asyncio.create_task(self._drive(live, wake))
                     tasks.add(task)
                     task.add_done_callback(lambda _: wake.set())
-                self._flush()
                 if not tasks and not more:
                     return not self._client.budget.exhausted
                 await wake.wait()
@@ -229,7 +229,8 @@ class Schedule:
         if isinstance(answer, Failure):
             if answer.rule == "budget":
                 return answer  # a larger budget may have room for it
-            self._streak.append(id)
+            if answer.rule not in CONTENT:
+                self._streak.append(id)
         else:
             self._streak.clear()
             self.cached += answer.cached

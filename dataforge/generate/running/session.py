@@ -15,17 +15,14 @@ from dataforge.generate.asking import SELF
 from dataforge.generate.method import GenerationConfig
 from dataforge.generate.running.apart import run_apart
 from dataforge.generate.running.journal import Journal
-from dataforge.generate.running.live import LiveLine, duration
-from dataforge.generate.running.resume import LOCAL, local_specs
+from dataforge.generate.running.live import LiveLine, duration, money
+from dataforge.generate.running.resume import LOCAL, OTHER_MODELS, local_specs
 from dataforge.generate.running.schedule import Live, LocalAnswers, Schedule
 from dataforge.generate.running.tally import Tally
 from dataforge.llm.budget import Spent
 from dataforge.llm.client import Client
 
 __all__ = ["Session", "Status"]
-
-
-OTHER_MODELS = ("also_model", "judge", "curate", "user_model")
 
 
 @dataclass
@@ -68,7 +65,7 @@ def _amount(number: int) -> str:
 
 
 def _money(client: Client, spent: Spent) -> str:
-    return f", {spent.cost:.2f} {client.budget.currency}" if client.budget.priced else ""
+    return f", {money(spent.cost)} {client.budget.currency}" if client.budget.priced else ""
 
 
 def other_models(config: GenerationConfig) -> list[str]:
@@ -137,12 +134,14 @@ class Session:
         self.status.answers += answers
 
     def line(self) -> str:
-        """What it took, in words."""
+        """What it took, in words; "" if no server was asked."""
         client, schedule = self.client, self._schedule
         if client is None or schedule is None:
-            return "nothing was asked"
+            return ""
         spent = client.budget.spent
-        parts = [f"{spent.requests:,} requests, {spent.tokens:,} tokens{_money(client, spent)}"]
+        parts = []
+        if spent.requests:
+            parts.append(f"{spent.requests:,} requests, {spent.tokens:,} tokens{_money(client, spent)}")
         if schedule.cached:
             parts.append(f"{schedule.cached:,} answers from the cache")
         if schedule.replayed:

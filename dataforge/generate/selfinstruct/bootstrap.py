@@ -30,10 +30,14 @@ from dataforge.llm.request import Failure, Reply
 __all__ = ["bootstrap_cycle", "class_of", "shown_text"]
 
 CLASS = re.compile(
-    r"[\s\"'“”‘’*_(（【\[]*(?:(?:classification|classification task|answer|分类任务|答案|回答)[*_]*\s*[:：]?\s*)?"
-    r"[\"'“”‘’*_]*(?:(?P<yes>yes|是的?|属于)|(?P<no>no|不是|否|不属于))(?:一?个?分类任务)?(?![a-z\u4e00-\u9fff/／])",
+    r"[\s\"'“”‘’*_(（【\[]*(?:(?:classification|classification task|answer|分类任务|答案|回答|答)[*_]*\s*[:：]?\s*)?"
+    r"[\"'“”‘’*_]*(?:(?:这|该|此)?个?(?:任务)?)"
+    r"(?:(?P<yes>yes|是的?|属于|(?:it|this)(?: task)? is a classification task)"
+    r"|(?P<no>no|不是|否|不属于|非|(?:(?:it|this)(?: task)? is )?not a classification task))"
+    r"(?:一?个?分类任务)?(?![a-z\u4e00-\u9fff/／])",
     re.IGNORECASE,
 )
+BOLD = re.compile(r"\A\*\*(?P<title>[^\s*](?:[^*]*[^\s*])?)\*\*")
 SAYS_YES = ("Yes", "yes", "YES")
 
 
@@ -90,8 +94,8 @@ def _list_reader(work: Work, first: int) -> Callable[[Reply], list[tuple[str, bo
 
 
 def _lines(text: str) -> list[str]:
-    """The items of a list, each in one line."""
-    lines = [line for line in map(instruction_of, numbered(text)) if line]
+    """The items of a list, each in one line; the bold of a title that begins one is taken off, its words stay."""
+    lines = [BOLD.sub(r"\g<title>", line) for line in map(instruction_of, numbered(text)) if line]
     if not lines:
         raise Unreadable("no_list", f"no list of tasks in the reply: {text.strip()[:80]!r}")
     return lines

@@ -66,8 +66,14 @@ def messages(record: Record) -> tuple[Message, ...]:
     """
     if record.tools:
         raise RowError("has_tools", "the row offers tools, which a chat of texts does not carry", path="$.tools")
+    try:
+        found = messages_of(record)[0]
+    except RowError as fault:
+        if fault.rule == "has_media":  # there it is told of shards
+            fault.message = "the row holds images, audio or video, which a chat of texts does not carry"
+        raise
     chat = []
-    for one in messages_of(record)[0]:
+    for one in found:
         if one["role"] not in ROLES or "tool_calls" in one:
             raise RowError("has_tools", "the row holds calls or results of tools, which a chat of texts does not carry")
         chat.append(message(ROLES[one["role"]], one["content"]))

@@ -29,9 +29,14 @@ __all__ = ["Example", "examples_of", "start"]
 
 LABEL = re.compile(
     r"\A\s*(?:\*\*|#+ *)?(?:(?:new |another |next )?(?:request|instruction|query|task|question|user)|"
-    r"(?:新的?)?(?:请求|指令|问题|用户))\s*\d*(?:\*\*)?\s*[:：](?:\*\*)?\s*",
+    r"(?:新的?)?(?:请求|指令|问题|用户))\s*\d*(?:\*\*)?\s*[:：](?:\*\*)?\s*"
+    r"|\A\s*(?:#+ *|\*\*)(?:request|请求)\s*\d+(?:\*\*)?[ \t]*\n\s*",
     re.IGNORECASE,
 )
+ANSWERED = re.compile(
+    r"^[ \t]*(?:\*\*|#+ *)?(?:answer|回答) *\d+(?:\*\*)?[ \t]*(?:[:：]|$)", re.IGNORECASE | re.MULTILINE
+)
+"""Where a model that was asked for a request goes on to `Answer 3:`, as the examples do."""
 MARKS = re.compile(r"<\|[^|<>\n]{1,40}\|>|<｜[^｜\n]{1,40}｜>|</?s>|\[/?INST\]|<(?:start|end)_of_turn>|<eos>|<bos>")
 ROLE = re.compile(r"^\W*(?:assistant|助手)\W*$", re.IGNORECASE | re.MULTILINE)
 """The name of the next speaker on a line of its own: the end of the query was passed over."""
@@ -156,13 +161,20 @@ def _request_text(task: Task, sink: Sink, known: _Known, reply: Answer) -> str |
     if isinstance(reply, Failure):
         sink.failed(reply)
         return None
-    text = reply.text.strip() if task.config.from_nothing else LABEL.sub("", plain(reply.text), count=1).strip()
+    text = reply.text.strip() if task.config.from_nothing else _written(reply.text)
     fault = _fault(task, text) if not reply.truncated else ("truncated_request", "cut at its longest length")
     fault = fault or known.fault(text)
     if fault:
         sink.drop(fault[0], text or reply.text, fault[1])
         return None
     return text
+
+
+def _written(text: str) -> str:
+    """The request of a chat model's reply, without its label, and without an answer that follows it."""
+    text = LABEL.sub("", plain(text), count=1)
+    answered = ANSWERED.search(text)
+    return (text[: answered.start()] if answered else text).strip()
 
 
 def _fault(task: Task, text: str) -> tuple[str, str] | None:

@@ -30,8 +30,8 @@ _HASHES = re.compile(r"^[ \t]*####[ \t]*(?P<answer>\S.*?)[ \t]*$", re.MULTILINE)
 _BOXED = re.compile(r"\\boxed\s*\{")
 _SAYS = re.compile(
     r"(?:^|[,;.:，；。：\s*])(?:(?:so|therefore|thus|hence)[, ]+)?(?:the )?(?:(?:final|correct|right) )?"
-    r"answer(?: is|:| =)\s*:?\s*(?P<answer>\S.*)$"
-    r"|(?:最终|正确|最后)?答案(?:应该?)?(?:是|为|：|:)\s*[：:]?\s*(?P<zh>\S.*)$"
+    r"answer(?:\*\*)?(?: is|:| =)\s*:?\s*(?P<answer>\S.*)$"
+    r"|(?:最终|正确|最后)?答案(?:\*\*)?(?:应该?)?(?:是|为|：|:)\s*[：:]?\s*(?P<zh>\S.*)$"
     r"|(?:故|因此|所以|应|应该|综上|综上所述)[，,]?\s*(?:本题|此题|答案)?(?:应)?选(?:择)?(?:项)?\s*[:：]?\s*"
     r"(?P<choice>[A-HＡ-Ｈ][A-HＡ-Ｈ、,， ]*)",
     re.IGNORECASE,
@@ -108,7 +108,7 @@ def _said(text: str) -> tuple[str, str] | None:
     last = found[-1]
     said = (last["answer"] or last["zh"] or last["choice"]).strip().strip("*").strip()
     said = re.sub(r"(?<=[^\d\s])[.。!！]+$|(?<=\d)[.。!！]+$", "", said)
-    before = body[: line + last.start()]
+    before = re.sub(r"[ \t]*(?:#+|\*+|__)?[ \t]*\Z", "", body[: line + last.start()])  # the bold or heading it begins
     return (before, said) if said else None
 
 

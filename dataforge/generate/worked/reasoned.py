@@ -140,6 +140,6 @@ def read_worked(reply: Reply) -> Worked:
         found = split_final(text) or ("", "")
     if not found[1]:
         raise Unreadable("no_answer", "the reply names no final answer")
-    if not found[0].strip():
+    if not any(char.isalnum() for char in found[0]):
         raise Unreadable("no_reasoning", "the reply holds nothing before its answer")
     return Worked(found[0].strip(), found[1])

@@ -88,6 +88,48 @@ def test_best_and_worst_change_only_with_answers_that_tie_with_them():
     assert len(decided.chosen) == 40 and abs(kinds(answers, decided)[0] - 20) <= 1
 
 
+def test_pairs_of_equal_length_stand_in_before_a_pair_is_dropped():
+    shape = ((2, 30), (1, 20), (1, 30))
+    answers = sets(*[shape] * 40, *[SHORTER] * 10)
+    plain, even = (decide(table_of(answers), Strategy(balance_length=b)) for b in (False, True))
+    longer = kinds(answers, plain)[0]
+    assert longer > 12 and kinds(answers, even) == (10, 10, 30) and even.report["balance_length"]["dropped"] == 0
+    assert even.report["balance_length"]["swapped"] == longer - 10
+
+
+def test_too_few_stand_ins_are_left_alone_where_nothing_is_on_the_other_side():
+    answers = sets(*[((2, 30), (1, 20), (1, 30))] * 40, *[LONGER] * 10)
+    plain, even = (decide(table_of(answers), Strategy(balance_length=b)) for b in (False, True))
+    assert np.array_equal(plain.rejected, even.rejected)
+    assert even.report["balance_length"] == {"swapped": 0, "dropped": 0, "reached": False}
+
+
+def test_an_answer_that_was_swapped_away_says_so():
+    answers = sets(*[((9, 25), (5, 40), (1, 20), (1, 40))] * 40)
+    plain, even = (decide(table_of(answers), Strategy(balance_length=b)) for b in (False, True))
+    changed = plain.rejected != even.rejected
+    assert changed.any() and {UNUSED[even.unused[n]] for n in plain.rejected[changed]} == {"balance_length"}
+    assert all(UNUSED[even.unused[n]] == "not_selected" for n in range(1, 160, 4))
+
+
+def test_a_swap_never_makes_a_pair_that_is_there_already():
+    rows = [(9, "chosen", 25), (1, "worst", 20), (1, "worse", 40)]
+    answers = [
+        Answer((g, n), text(g, name, size), score=s, prompt=f"{g}")
+        for g in range(30)
+        for n in (0, 1)
+        for s, name, size in rows
+    ]
+    only = [a for a in answers if not (a.set[1] == 1 and "worse" in a.text)]  # one group has a choice, the other none
+    for given_answers in (answers, only):
+        decided = decide(table_of(given_answers), Strategy(balance_length=True))
+        pairs = [
+            (given_answers[c].text, given_answers[r].text)
+            for c, r in zip(decided.chosen, decided.rejected, strict=True)
+        ]
+        assert len(pairs) == len(set(pairs))
+
+
 def test_swaps_pass_the_guards_too():
     prefix = [
         Answer(g, t, score=s)
