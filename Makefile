@@ -7,7 +7,7 @@ export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: demo test test-full test-exports docs lint format bench bench-convert bench-roundtrip bench-validate bench-clean bench-score bench-support bench-selection bench-dedup bench-recall bench-decontaminate bench-sft bench-real bench-novelty bench-client fuzz clean
+.PHONY: demo test test-full test-exports docs lint format bench bench-convert bench-roundtrip bench-validate bench-clean bench-score bench-support bench-selection bench-dedup bench-recall bench-decontaminate bench-sft bench-real bench-novelty bench-client bench-pair fuzz clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -59,7 +59,7 @@ format: .venv/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: bench-convert bench-roundtrip bench-validate bench-clean bench-score bench-support bench-selection bench-dedup bench-recall bench-decontaminate bench-sft bench-real bench-novelty bench-client
+bench: bench-convert bench-roundtrip bench-validate bench-clean bench-score bench-support bench-selection bench-dedup bench-recall bench-decontaminate bench-sft bench-real bench-novelty bench-client bench-pair
 
 bench-%: .venv-bench/ready
 	$(BENCH)/python benchmarks/$*.py --write

@@ -17,7 +17,6 @@ Python: `dataforge.pair("ranked.jsonl", "pairs.jsonl", strategy="adjacent").data
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,18 +29,21 @@ from dataforge.config import RunOptions, check, option
 from dataforge.engine.plan import plan_result
 from dataforge.engine.pool import run_ordered
 from dataforge.engine.run import Part, Run
-from dataforge.errors import UsageError
+from dataforge.errors import RowError, UsageError, did_you_mean
+from dataforge.formats.spelling import Spelling
 from dataforge.io.chunks import CHUNK_BYTES, Chunk
 from dataforge.ledger import ERROR, KEPT, UNUSED, Result
+from dataforge.ops.preference.account import account_of, told
 from dataforge.ops.preference.decision import decide
 from dataforge.ops.preference.options import SourceOptions
+from dataforge.ops.preference.scored import put_scores, refuse_scores
 from dataforge.ops.preference.spool import Spool
 from dataforge.ops.preference.strategy import BY, STRATEGIES, Decided, Strategy
 from dataforge.ops.preference.strategy import UNUSED as REASONS
 from dataforge.ops.preference.table import Table
 from dataforge.ops.preference.writing import Places, pair_lines
 from dataforge.ops.rows import TABLES
-from dataforge.registry import TARGETS, Operation
+from dataforge.registry import DIALECTS, TARGETS, Operation, load_dialect
 
 __all__ = ["OPERATION", "PairConfig", "pair"]
 
@@ -63,6 +65,10 @@ class PairConfig:
     rank_best: str | None = option(
         None, help="which rank is the best, where the dialect does not say it", choices=("low", "high")
     )
+    rank: str = option("rank", help="the key of ranks, where the dialect leaves them alone")
+    by_score: str | None = option(
+        None, help="a column of score tables (`dataforge score`) that is the score; for rows of one answer"
+    )
     group_by: str | None = option(None, help="what joins answers of several rows: prompt, or a column of the rows")
     tree_roles: str = option("assistant", help="whose replies in a tree are answers", choices=("assistant", "all"))
     min_margin: float = option(0.0, help="least difference between chosen and rejected", minimum=0.0)
@@ -81,6 +87,11 @@ class PairConfig:
             raise UsageError("--strategy threshold and --high, --low go together", help="--high 4 --low 2")
         if self.strategy == "threshold" and (self.high is None or self.low is None or self.low >= self.high):
             raise UsageError("--strategy threshold needs --high and a smaller --low", help="--high 4 --low 2")
+        if self.by_score is not None and self.by not in ("auto", "score"):
+            raise UsageError(f"--by {self.by} and --by-score say two things of what is better", help="give one of them")
+        self.sources()
+        if self.target not in DIALECTS:
+            raise UsageError(f"--to {self.to!r} is no dialect", help=did_you_mean(self.to, [*TARGETS, *DIALECTS]))
         if self.target in VERDICTS and self.strategy in ("adjacent", "all"):
             raise UsageError(
                 f"--to {self.to}: with --strategy {self.strategy} one answer is both wanted and not",
@@ -95,14 +106,19 @@ class PairConfig:
     def sources(self) -> SourceOptions:
         """How rows are understood."""
         return SourceOptions(
-            score=self.score, rank_best=self.rank_best, group_by=self.group_by, tree_roles=self.tree_roles
+            score=self.score,
+            rank_best=self.rank_best,
+            group_by=self.group_by,
+            tree_roles=self.tree_roles,
+            score_column=self.by_score,
+            rank=self.rank,
         )
 
     def strategy_of(self, seed: int) -> Strategy:
         """What the decision is asked."""
         return Strategy(
             self.strategy,
-            self.by,
+            "score" if self.by_score is not None else self.by,
             self.min_margin,
             self.min_chosen_score,
             self.max_pairs_per_prompt,
@@ -119,6 +135,9 @@ def pair(inputs: tuple[str, ...], output: str | None, config: PairConfig, option
     run = Run("pair", inputs, output, options)
     if run.output.container in (*TABLES, "txt"):
         raise UsageError(f"-o: pairs have no place in .{run.output.container}", help="write .jsonl, .json or .parquet")
+    refuse_target(config)
+    if config.by_score is not None:
+        refuse_scores(config.by_score, run.sources)
     if options.dry_run:
         return plan_result(run, f"make pairs ({config.strategy}) as {config.to}")
     with run, tempfile.TemporaryDirectory(prefix="dataforge-", dir=run.output.partial) as folder:
@@ -129,6 +148,22 @@ def pair(inputs: tuple[str, ...], output: str | None, config: PairConfig, option
             spool.remove()
 
 
+def refuse_target(config: PairConfig) -> None:
+    """Raise UsageError for a dialect that has no place for pairs, scored or not, before anything is read."""
+    row: dict[str, Any] = {"prompt": [{"role": "user", "content": "Q"}]}
+    good, bad = ([{"role": "assistant", "content": text}] for text in "AB")
+    neutral = UNPAIRED if config.target in VERDICTS else PAIRED
+    row |= {"completion": good, "label": True} if neutral == UNPAIRED else {"chosen": good, "rejected": bad}
+    why = ""
+    for scores in ({}, {"score_chosen": 2.0, "score_rejected": 1.0}):
+        try:
+            load_dialect(config.target).write(load_dialect(neutral).read(row | scores, Spelling()), Spelling())
+            return
+        except RowError as fault:
+            why = why or fault.message
+    raise UsageError(f"--to {config.to}: {why}", help="dpo, rm, kto, or another dialect of preferences")
+
+
 def _pair(run: Run, spool: Spool, config: PairConfig) -> Result:
     parts = []
     for part in run.parts("choices", {"sources": asdict(config.sources())}):
@@ -136,6 +171,7 @@ def _pair(run: Run, spool: Spool, config: PairConfig) -> Result:
         parts.append(part)
     spool.close()
     table, entry_of = spool.table()
+    lost = {} if config.by_score is None else _scored(run, parts, table, config.by_score)
     decided = decide(table, config.strategy_of(run.options.seed))
     verdicts = config.target in VERDICTS
     places = Places([source.name for source in run.sources], parts)
@@ -145,10 +181,19 @@ def _pair(run: Run, spool: Spool, config: PairConfig) -> Result:
         run.output.write(lines)
         rows_out += lines.count(b"\n")
     _settle(run, parts, spool, table, entry_of, decided, verdicts=verdicts)
-    extra = {"pairs": _account(table, decided, run, verdicts=verdicts)}
+    extra = {"pairs": account_of(table, decided, run.stats, verdicts=verdicts)}
+    extra["pairs"]["lost_scores"] |= lost
     result = run.finish(config, rows_out=rows_out, extra=extra, data=extra["pairs"])
-    result.lines += _told(extra["pairs"])
+    result.lines += told(extra["pairs"])
     return result
+
+
+def _scored(run: Run, parts: list[Part], table: Table, column: str) -> dict[str, int]:
+    """Make a column of score tables the score of the answers; how many have none, by reason."""
+    rows = [0] * len(run.sources)
+    for part in parts:
+        rows[part.rows.source] += len(part.rows)
+    return put_scores(table, column, run.sources, rows, limited=run.options.limit is not None)
 
 
 def _written(run: Run, lines: Iterator[bytes], target: str, *, verdicts: bool) -> Iterator[bytes]:
@@ -165,7 +210,7 @@ def _written(run: Run, lines: Iterator[bytes], target: str, *, verdicts: bool) -
             if note.fate == ERROR:
                 raise UsageError(
                     f"--to {target}: {note.detail}",
-                    place=f"pair {note.raw!r:.60}",
+                    place=f"pair {(note.raw or b'').decode(errors='replace')[:60]}",
                     help="use --to dpo, which carries all",
                 )
         yield result.out
@@ -221,38 +266,6 @@ def _settle(
         for code in np.unique(reason[here][idle]):
             rows.mark(idle & (reason[here] == code), UNUSED, REASONS[code] or "no_candidates")
         run.settle(part)
-
-
-def _account(table: Table, decided: Decided, run: Run, *, verdicts: bool) -> dict[str, Any]:
-    """The numbers of a run: answers by use, pairs, what decided, lengths; of verdicts the balance of classes."""
-    codes = Counter(REASONS[code] or "used" for code in decided.unused.tolist())
-    account: dict[str, Any] = {
-        "prompts": table.groups,
-        "answers": len(table),
-        "pairs": len(decided.chosen),
-        "answers_by_use": dict(sorted(codes.items())),
-        "by": {BY[code]: int(count) for code, count in zip(*np.unique(decided.by, return_counts=True), strict=True)},
-        "lost_scores": {k[5:]: v for k, v in sorted(run.stats.items()) if k.startswith("lost:")},
-        **decided.report,
-    }
-    if verdicts:
-        account["verdicts"] = {"wanted": len(decided.chosen), "unwanted": len(decided.rejected)}
-    return account
-
-
-def _told(account: dict[str, Any]) -> list[str]:
-    """What people read of the account."""
-    unused = {name: count for name, count in account["answers_by_use"].items() if name != "used"}
-    listed = ", ".join(f"{name} {count:,}" for name, count in unused.items())
-    used = account["answers_by_use"].get("used", 0)
-    lines = [
-        f"  {account['pairs']:,} pairs of {account['prompts']:,} prompts; {used:,} of {account['answers']:,} answers used"
-        + (f", unused: {listed}" if listed else "")
-    ]
-    lost = account["lost_scores"]
-    if lost:
-        lines.append("  scores that are no numbers: " + ", ".join(f"{name} {count:,}" for name, count in lost.items()))
-    return lines
 
 
 OPERATION = Operation(

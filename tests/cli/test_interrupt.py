@@ -194,3 +194,14 @@ def test_workers_of_a_killed_run_end_by_themselves_and_the_next_run_is_whole(sta
     assert again.communicate(timeout=60) == (b"", b"")
     assert (tmp_path / "o.jsonl").read_bytes().count(b"\n") == 200_000
     assert not (tmp_path / "o.jsonl.forge" / "partial").exists()
+
+
+def test_ctrl_c_while_texts_of_pairs_are_put_aside_leaves_none_of_them(started, tmp_path):
+    process, living = started("pair", "big.jsonl", "-o", "o.jsonl", "-j", "2")
+    wait_for(lambda: [path for path in tmp_path.glob("o.jsonl.forge/partial/*/texts") if path.stat().st_size])
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.decode().strip() == "error: interrupted; nothing half-written was kept"
+    assert names(tmp_path) == ["big.jsonl"]
+    wait_for(lambda: not living())

@@ -118,7 +118,8 @@ def _reviews(candidates: list[Candidate], extras: Mapping[str, Any]) -> Verdicts
     for key, (first, second) in REVIEWS.items():
         scores = review_scores(extras.get(key))
         if scores is None:
-            lost.append(f"{key}: {shorten(extras.get(key), SHOWN)}")
+            given = extras.get(key)
+            lost.append(f"{key}: {'null' if given is None else shorten(given, SHOWN)}")
         else:
             votes.append(Vote(first, second, _won(*scores)))
     return Verdicts(votes, "; ".join(lost))

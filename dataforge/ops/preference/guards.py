@@ -43,7 +43,9 @@ GUARDS = (
 REASON = np.array([UNUSED.index({"white_space": "same_answer"}.get(name, name)) for name in GUARDS], np.uint8)
 """The code of UNUSED that goes with each guard."""
 ASKED = 4096
-"""Pairs whose texts are in memory at a time."""
+"""Pairs whose texts are looked at together."""
+HELD = 1 << 23
+"""Characters of texts (each counted as 100 more) that are kept in memory for the next pairs of their group."""
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
@@ -81,6 +83,8 @@ class Guards:
         self._plain = draw(0, table.plain[entry, 0], table.plain[entry, 1])
         self._opening = None if table.opening is None else table.opening[entry]
         self._heard = _Heard(order, self.content)
+        self._read: dict[int, str] = {}
+        self._weight = 0
 
     def codes(self, chosen: Ints, rejected: Ints) -> NDArray[np.uint8]:
         """Of each pair the first guard that it fails (index into GUARDS), 0 if it passes all."""
@@ -108,9 +112,10 @@ class Guards:
         return draw(self._strategy.seed, self.key[chosen], self.key[rejected])
 
     def margin(self, chosen: Ints, rejected: Ints) -> NDArray[np.float64]:
-        """By how much the chosen answers are better."""
-        margin: NDArray[np.float64] = self._order.value[chosen] - self._order.value[rejected]
-        return margin
+        """By how much the chosen answers are better; a finite number."""
+        with np.errstate(over="ignore"):
+            margin: NDArray[np.float64] = self._order.value[chosen] - self._order.value[rejected]
+        return np.minimum(margin, np.finfo(np.float64).max)
 
     def _cheap(self, chosen: Ints, rejected: Ints) -> Iterator[tuple[int, Bools]]:
         strategy, value = self._strategy, self._order.value
@@ -138,11 +143,22 @@ class Guards:
             asked = np.flatnonzero((good == bad) | (good == 0) | (bad == 0))
         for at in range(0, len(asked), ASKED):
             some = asked[at : at + ASKED]
-            entries, where = np.unique(np.append(chosen[some], rejected[some]), return_inverse=True)
-            texts = ["".join(text.split()) for text in self._table.texts(self._order.entry[entries])]
+            places, where = np.unique(np.append(chosen[some], rejected[some]), return_inverse=True)
+            texts = self._texts(places.tolist())
             one, other = where.reshape(2, -1)
             found[some] = [_begins(texts[i], texts[j]) for i, j in zip(one.tolist(), other.tolist(), strict=True)]
         return found
+
+    def _texts(self, places: list[int]) -> list[str]:
+        """The texts of places without white space; those read lately are not read again."""
+        if self._weight > HELD:
+            self._read, self._weight = {}, 0
+        new = [place for place in places if place not in self._read]
+        texts = self._table.texts(self._order.entry[new]) if new else []
+        for place, text in zip(new, texts, strict=True):
+            self._read[place] = plain = "".join(text.split())
+            self._weight += len(plain) + 100
+        return [self._read[place] for place in places]
 
 
 def _begins(one: str, other: str) -> bool:

@@ -9,31 +9,41 @@ Python: `spool.take(part); table = spool.table()`
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from dataforge.engine.outputs import out_of_space
 from dataforge.engine.run import Part
+from dataforge.formats import openai
+from dataforge.formats.spelling import Spelling
+from dataforge.io import jsontext
 from dataforge.ops.preference.table import Table, VoteColumns
+from dataforge.ops.rowtext import turn_text
 
 __all__ = ["Spool"]
 
-KINDS = {"score": "<f8", "rank": "<i4", "label": "<i1", "chars": "<i8", "model": "<i4"}
+KINDS = {"score": "<f8", "rank": "<i4", "label": "<i1", "chars": "<i8", "opening": "<u8", "model": "<i4"}
 VOTE = np.dtype([("first", "<i4"), ("second", "<i4"), ("won", "<f8")])
 Ints = NDArray[np.int64]
+
+
+def _nothing() -> dict[str, NDArray[Any]]:
+    """The columns of no rows."""
+    one = KINDS | dict.fromkeys(("choice", "row", "first", "second"), "<i8") | {"won": "<f8"}
+    wide = dict.fromkeys(("prompt", "answer", "plain", "key"), (2, "<u8")) | {"place": (2, "<i8"), "head": (3, "<i8")}
+    columns = {name: np.zeros(0, kind) for name, kind in one.items()}
+    return columns | {name: np.zeros((0, width), kind) for name, (width, kind) in wide.items()}
 
 
 class Spool:
     """Takes the payloads of the task `choices`, part by part.
 
-    After `close`: entry_choice (choice of each answer), choice_row (input row, over all inputs), places (start and size of
-    each answer), heads (start of a choice's prompt, its size, that of its tools). After `table`: kept (the answer that
-    each entry of the table is).
+    After `close`: entry_choice (choice of each answer), choice_row (input row, over all inputs), places (start and size
+    of each answer), heads (start of a choice's prompt, its size, that of its tools). After `table`: kept (the answer
+    that each entry of the table is).
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +57,7 @@ class Spool:
     def take(self, part: Part) -> None:
         """Add a part, and free its payload."""
         payload = part.result.payload
-        names = orjson.loads(payload["models"])
+        names = jsontext.decode(payload["models"])
         numbers = np.array([self._models.setdefault(name, len(self._models)) for name in [*names]], np.int32)
         chunk = {name: np.frombuffer(payload[name], kind) for name, kind in KINDS.items()}
         model = chunk["model"]
@@ -92,7 +102,7 @@ class Spool:
             self._file.close()
         except OSError as fault:
             raise out_of_space(fault, str(self._path)) from None
-        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        columns = {name: np.concatenate(parts) for name, parts in self._columns.items()} or _nothing()
         self._columns = {}
         self._all = columns
         self.entry_choice: Ints = columns["choice"]
@@ -135,6 +145,7 @@ class Spool:
             list(self._models),
             votes,
             lambda numbers: [self.text(int(kept[n])) for n in numbers],
+            columns["opening"][kept],
         )
         return table, number
 
@@ -170,10 +181,12 @@ class Spool:
         return b"" if self._map is None else self._map[start : start + size]
 
     def text(self, number: int) -> str:
-        """What an answer says, for comparisons of beginnings."""
+        """What an answer says, as the task `choices` had it."""
         start, size = self.places[number].tolist()
-        messages: Iterable[Any] = orjson.loads(self.read(start, size))
-        return "\n".join(str(message.get("content") or "") for message in messages)
+        messages: list[dict[str, Any]] = jsontext.decode(self.read(start, size), exact=False)
+        if all(isinstance(message.get("content"), str) and len(message) == 2 for message in messages):
+            return "\n".join(message["content"] for message in messages)
+        return "\n".join(map(turn_text, openai.read({"messages": messages}, Spelling()).turns))
 
     def remove(self) -> None:
         """Unmap and delete the file."""

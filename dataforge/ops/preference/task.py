@@ -3,8 +3,8 @@
 Payload, one value an answer unless said otherwise: prompt, answer, plain (16-byte hashes; prompt one a choice), score
 (float64, NaN), rank (int32), label (int8), chars (int64), model (int32 into the chunk's list `models`, JSON), choice
 (int32, number in the chunk), and one value a choice: row (int32), key (16 bytes: what joins rows; zeros: nothing does),
-sizes of prompt and tools (uint32 each); size (uint32, bytes of an answer); votes (int32 first, second; float64 won); and
-`texts`: of each choice prompt and tools, of each answer its messages, all JSON, end to end.
+sizes of prompt and tools (uint32 each); size (uint32, bytes of an answer); votes (int32 first, second; float64 won);
+and `texts`: of each choice prompt and tools, of each answer its messages, all JSON, end to end.
 Rows with nothing to choose from are unused (`no_candidates`). Stats: `lost:WHY`, answers whose score could not be read.
 
 CLI: `dataforge pair ultrafeedback.jsonl --score mean --to dpo -o pairs.jsonl`
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from dataforge.engine.batch import Batch, Note
 from dataforge.errors import RowError
@@ -37,11 +37,14 @@ LABELS = {None: -1, "rejected": 0, "chosen": 1}
 PLAIN_ROLES = frozenset(("system", "developer", "user", "assistant"))
 AS_IS = Spelling()
 NOTHING_JOINS = bytes(16)
+OPENING = 32
+"""Characters of an answer's opening: only answers that open alike can be the beginning of one another."""
 
 
 def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
     """The task for the options of the sources."""
     wanted = SourceOptions.from_dict(options["sources"])
+    score = None if wanted.score_column is None else 0.0  # the values of score tables are put in by the parent
 
     def run(batch: Batch) -> None:
         columns = _Columns()
@@ -49,7 +52,7 @@ def open_task(options: dict[str, Any]) -> Callable[[Batch], None]:
             batch.ids[index] = record_id(record)
             dialect = str((record.layout or {}).get("dialect", ""))
             try:
-                choices = choices_of(record, dialect, wanted)
+                choices = choices_of(record, dialect, wanted, score=score)
                 prepared = [_prepared(choice) for choice in choices]
             except RowError as fault:
                 batch.fault(index, fault)
@@ -103,7 +106,8 @@ class _Columns:
         self.lost: dict[str, int] = {}
         self._hashes: dict[str, list[bytes]] = {"prompt": [], "answer": [], "plain": [], "key": []}
         self._numbers: dict[str, list[Any]] = {
-            name: [] for name in ("score", "rank", "label", "chars", "model", "choice", "size", "row", "sizes")
+            name: []
+            for name in ("score", "rank", "label", "chars", "opening", "model", "choice", "size", "row", "sizes")
         }
         self._votes: list[tuple[int, int, float]] = []
         self._models: dict[str, int] = {}
@@ -129,8 +133,11 @@ class _Columns:
     def _add(self, entry: Entry, answer: bytes) -> None:
         text = "\n".join(map(turn_text, entry.answer))
         self._hashes["answer"].append(record_id(Record(entry.answer)))
-        self._hashes["plain"].append(xxh3_128_digest("".join(text.split()).encode(errors="surrogatepass")))
+        plain = "".join(text.split())
+        self._hashes["plain"].append(xxh3_128_digest(plain.encode(errors="surrogatepass")))
         numbers = self._numbers
+        start = plain[:OPENING].encode(errors="surrogatepass") if len(plain) >= OPENING else b""
+        numbers["opening"].append(xxh3_64_intdigest(start) | 1 if start else 0)
         numbers["score"].append(np.nan if entry.score is None else entry.score)
         numbers["rank"].append(-1 if entry.rank is None else min(entry.rank, 2**31 - 1))
         numbers["label"].append(LABELS.get(entry.label, -1))
@@ -148,7 +155,7 @@ class _Columns:
     def payload(self) -> dict[str, bytes]:
         """All columns as bytes."""
         kinds = {"score": "f8", "rank": "i4", "label": "i1", "chars": "i8", "model": "i4", "choice": "i4"}
-        kinds |= {"size": "u4", "row": "i4", "sizes": "u4"}
+        kinds |= {"opening": "u8", "size": "u4", "row": "i4", "sizes": "u4"}
         found = {name: b"".join(values) for name, values in self._hashes.items()}
         found |= {name: np.array(self._numbers[name], "<" + kind).tobytes() for name, kind in kinds.items()}
         found["votes"] = np.array(self._votes, [("first", "<i4"), ("second", "<i4"), ("won", "<f8")]).tobytes()

@@ -11,7 +11,7 @@ and b wins differ by ln((a + 0.5) / (b + 0.5)). Values are ln p, with mean 0 in 
 comparisons link; those of different components are not comparable. The same answer given twice in a group is one
 player.
 
-Cost: 100,000 groups of 4 answers and 6 votes in about 2 s; a step costs time only in components that still move.
+Cost: 100,000 groups of 4 answers and 6 votes in about 1 s; a step costs time only in components that still move.
 Python: `value, component, report = strengths(table, table.votes)`
 """
 

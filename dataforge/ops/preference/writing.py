@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
 from dataforge.engine.run import Part
+from dataforge.io import jsontext
 from dataforge.ops.preference.spool import Spool
 from dataforge.ops.preference.strategy import BY, Decided
 from dataforge.ops.preference.table import Table
@@ -35,7 +35,7 @@ class Places:
     """File and line of every input row, by its number over all inputs. names: of the files."""
 
     def __init__(self, names: list[str], parts: list[Part]) -> None:
-        self.names = [orjson.dumps(name).decode() for name in names]
+        self.names = [jsontext.encode(name).decode() for name in names]
         nothing = np.zeros(0, np.int64)
         self.lines = np.concatenate([part.rows.lines for part in parts] or [nothing])
         self.sources = np.concatenate([np.full(len(part.rows), part.rows.source) for part in parts] or [nothing])
@@ -62,7 +62,7 @@ def _side(entries: NDArray[np.int64], spool: Spool, table: Table, places: Places
 
 def pair_lines(spool: Spool, table: Table, decided: Decided, places: Places, *, verdicts: bool) -> Iterator[bytes]:
     """The lines of all pairs, in their order. verdicts: two lines a pair, for KTO."""
-    models = [orjson.dumps(name).decode() for name in table.models]
+    models = [jsontext.encode(name).decode() for name in table.models]
     for first in range(0, len(decided.chosen), BLOCK):
         here = slice(first, first + BLOCK)
         chosen, rejected = decided.chosen[here], decided.rejected[here]

@@ -113,21 +113,20 @@ def test_an_answer_that_was_swapped_away_says_so():
 
 
 def test_a_swap_never_makes_a_pair_that_is_there_already():
-    rows = [(9, "chosen", 25), (1, "worst", 20), (1, "worse", 40)]
+    one, other = (
+        [(9, "best", 25), (1, "short", 20), (1, "long", 40)],
+        [(9, "best", 25), (1, "even", 25), (1, "long", 40)],
+    )
     answers = [
-        Answer((g, n), text(g, name, size), score=s, prompt=f"{g}")
+        Answer((g, n), text(g, name, size), score=s, prompt=f"问题 {g}")
         for g in range(30)
-        for n in (0, 1)
+        for n, rows in enumerate((one, other))
         for s, name, size in rows
     ]
-    only = [a for a in answers if not (a.set[1] == 1 and "worse" in a.text)]  # one group has a choice, the other none
-    for given_answers in (answers, only):
-        decided = decide(table_of(given_answers), Strategy(balance_length=True))
-        pairs = [
-            (given_answers[c].text, given_answers[r].text)
-            for c, r in zip(decided.chosen, decided.rejected, strict=True)
-        ]
-        assert len(pairs) == len(set(pairs))
+    answers += sets(*[LONGER] * 60)
+    decided = decide(table_of(answers), Strategy(balance_length=True))
+    pairs = [(answers[c].text, answers[r].text) for c, r in zip(decided.chosen, decided.rejected, strict=True)]
+    assert len(pairs) == len(set(pairs)) and decided.report["balance_length"]["swapped"] > 10
 
 
 def test_swaps_pass_the_guards_too():

@@ -192,6 +192,7 @@ def test_a_review_without_two_scores_is_no_vote(odd):
     one = choice(review(odd, [2, 1]))
     assert one.votes == [Vote(1, 0, 1.0)]
     assert all(lost.startswith("scores: ") for (lost,) in known(one, "lost"))
+    assert known(choice(review(None, [2, 1])), "lost")[0] == ("scores: null",)
 
 
 def battle(winner, turn=None, **more):
