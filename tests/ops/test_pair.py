@@ -726,3 +726,69 @@ def test_verdicts_on_the_same_prompt_become_pairs(tmp_path):
     assert len(made) == expected
     labels = Counter(row["label"] for row in rows)
     assert (account["labelled"]["wanted"], account["labelled"]["unwanted"]) == (labels[True], labels[False])
+
+
+def test_the_margin_of_labelled_pairs_is_what_their_scores_say_where_these_agree(tmp_path):
+    rows = [
+        {"prompt": f"问 {n}", "chosen": "好的回答", "rejected": "差的回答", "score_chosen": a, "score_rejected": b}
+        for n, (a, b) in enumerate([(4.5, 1.0), (1.0, 3.0)])
+    ] + [{"prompt": "问 9", "chosen": "好", "rejected": "差"}]
+    made, account = paired(tmp_path, rows)
+    assert [row["margin"] for row in made] == [3.5, 1.0, 1.0] and account["labels_against_scores"] == 1
+
+
+def test_verdicts_keep_the_scores_and_models_of_their_answers(tmp_path):
+    rows = [
+        {
+            "prompt": "问",
+            "responses": [{"content": "好", "score": 5, "model": "a"}, {"content": "差", "score": 1, "model": "b"}],
+        }
+    ]
+    made, _ = paired(tmp_path, rows, to="kto")
+    assert [(row["label"], row["score"], row["model"]) for row in made] == [(True, 5.0, "a"), (False, 1.0, "b")]
+
+
+def test_the_same_question_about_another_picture_is_another_prompt(tmp_path):
+    rows = [
+        {
+            "messages": [{"role": "user", "content": "<image>这是什么？"}, {"role": "assistant", "content": text}],
+            "label": good,
+            "images": [image],
+        }
+        for text, good, image in [("猫", True, "a.png"), ("狗", False, "b.png"), ("鱼", False, "a.png")]
+    ]
+    made, account = paired(tmp_path, rows)
+    assert [(row["chosen"][0]["content"], row["rejected"][0]["content"], row["images"]) for row in made] == [
+        ("猫", "鱼", ["a.png"])
+    ]
+    assert account["prompts"] == 2
+
+
+def test_pairs_that_the_target_cannot_carry_are_rejected_by_name_and_place(tmp_path):
+    call = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "c", "type": "function", "function": {"name": "查", "arguments": "{}"}}],
+    }
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": "一"}],
+            "chosen": [{"role": "assistant", "content": "好"}],
+            "rejected": [{"role": "assistant", "content": "差"}],
+        },
+        {
+            "prompt": [{"role": "user", "content": "二"}],
+            "chosen": [call],
+            "rejected": [{"role": "assistant", "content": "差"}],
+        },
+    ]
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    with pytest.raises(RowError, match="alpaca-preference") as fault:
+        dataforge.pair(path, tmp_path / "a.jsonl", to="alpaca-preference")
+    assert fault.value.place.startswith(f"{path}:2") and fault.value.exit_code == 1
+    result = dataforge.pair(path, tmp_path / "b.jsonl", to="alpaca-preference", on_error="reject")
+    assert (result.counts.kept, result.counts.errors, result.counts.rows_out, result.exit_code) == (1, 1, 1, 1)
+    reject = json.loads((tmp_path / "b.jsonl.forge" / "rejects.jsonl").read_text())
+    assert reject["line"] == 2 and "二" in reject["raw"] and reject["rule"] == "not_representable:alpaca-preference"
+    assert result.data["answers_by_use"]["not_representable"] == 2

@@ -28,6 +28,7 @@ __all__ = ["account_of", "kto_weights", "told"]
 MOST = 4 / 3
 """Most that wanted answers may weigh against unwanted ones."""
 LOST = "lost:"
+FEW = 5
 SHOWN = ("longer", "shorter", "equal", "q5", "q50", "q95", "mean")
 
 
@@ -45,6 +46,12 @@ def _balance(wanted: int, unwanted: int) -> dict[str, Any]:
     return {"wanted": wanted, "unwanted": unwanted, "weights": kto_weights(wanted, unwanted)}
 
 
+def _against(table: Table, decided: Decided) -> int:
+    """Pairs that labels decided, and whose scores say the opposite."""
+    labelled = decided.by == BY.index("label")
+    return int((labelled & (table.score[decided.chosen] < table.score[decided.rejected])).sum())
+
+
 def account_of(table: Table, decided: Decided, stats: Mapping[str, int], *, verdicts: bool) -> dict[str, Any]:
     """The numbers of a run, for the report. stats: of the workers; verdicts: rows of single answers were written.
 
@@ -60,6 +67,7 @@ def account_of(table: Table, decided: Decided, stats: Mapping[str, int], *, verd
         "by": {BY[code]: int(count) for code, count in zip(*np.unique(decided.by, return_counts=True), strict=True)},
         "lost_scores": {k.removeprefix(LOST): v for k, v in sorted(stats.items()) if k.startswith(LOST)},
         **decided.report,
+        "labels_against_scores": _against(table, decided),
         "position_bias": position_bias(table.votes),
         "labelled": _balance(int((table.label == CHOSEN).sum()), int((table.label == REJECTED).sum())),
     }
@@ -81,7 +89,12 @@ def told(account: Mapping[str, Any]) -> list[str]:
     ]
     lost = account["lost_scores"]
     if lost:
-        lines.append("  scores that are no numbers: " + ", ".join(f"{name} {count:,}" for name, count in lost.items()))
+        most = sorted(lost.items(), key=lambda item: -item[1])
+        more = f" and {len(most) - FEW:,} more kinds" if len(most) > FEW else ""
+        listed = ", ".join(f"{name} {count:,}" for name, count in most[:FEW])
+        lines.append(f"  left out of scores: {listed}{more}")
+    if account["labels_against_scores"]:
+        lines.append(f"  {account['labels_against_scores']:,} pairs whose labels say the opposite of their scores")
     bias = account["position_bias"]
     if bias:
         lines.append(

@@ -48,7 +48,8 @@ class Choice:
     prompt: the turns before them. joined: False, they are compared among themselves alone (ranks and labels of one row
     mean nothing beside those of another); True, answers of other rows to the same prompt compete too (one row an
     answer, verdicts, votes). key: what joins rows instead of the prompt's content (a pair_id, a --group-by column);
-    "" for the prompt. place: where in the row the answers stand (`$.conversations[3]`); "" for the row itself.
+    "" for the prompt. media: the row's lists of images, videos and audios, which are part of the prompt.
+    place: where in the row the answers stand (`$.conversations[3]`); "" for the row itself.
     """
 
     prompt: list[Turn]
@@ -58,3 +59,4 @@ class Choice:
     key: str = ""
     place: str = ""
     votes: list[Vote] = field(default_factory=list)
+    media: dict[str, Any] | None = None

@@ -237,7 +237,7 @@ def _decided(table: Table, order: Order, choosing: _Choosing, chosen: Ints, reje
         "prompts": prompts,
         "groups_of_several_prompts": several,
         "pairs": len(chosen),
-        "by": {name: int((order.measure == code).sum()) for code, name in enumerate(BY) if code},
+        "groups_by": {name: int((order.measure == code).sum()) for code, name in enumerate(BY) if code},
         "ordered": int(choosing.fallen.sum()),
         "tied": int((size - 1).sum()) // 2,
         "guards": {name: int(choosing.fallen[code]) for code, name in enumerate(GUARDS) if code},

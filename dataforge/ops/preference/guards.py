@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from dataforge.ops.preference.compare import Order
 from dataforge.ops.preference.draws import dense, draw
-from dataforge.ops.preference.strategy import UNUSED, Strategy
+from dataforge.ops.preference.strategy import BY, UNUSED, Strategy
 from dataforge.ops.preference.table import Table
 
 __all__ = ["GUARDS", "REASON", "Guards", "worse"]
@@ -82,6 +82,7 @@ class Guards:
         self.score = table.score[entry]
         self._plain = draw(0, table.plain[entry, 0], table.plain[entry, 1])
         self._opening = None if table.opening is None else table.opening[entry]
+        self._labelled: Bools = order.measure[table.group[entry]] == BY.index("label")
         self._heard = _Heard(order, self.content)
         self._read: dict[int, str] = {}
         self._weight = 0
@@ -112,10 +113,12 @@ class Guards:
         return draw(self._strategy.seed, self.key[chosen], self.key[rejected])
 
     def margin(self, chosen: Ints, rejected: Ints) -> NDArray[np.float64]:
-        """By how much the chosen answers are better; a finite number."""
-        with np.errstate(over="ignore"):
-            margin: NDArray[np.float64] = self._order.value[chosen] - self._order.value[rejected]
-        return np.minimum(margin, np.finfo(np.float64).max)
+        """By how much the chosen answers are better; of labelled ones, by how much scores that agree say so, else 1."""
+        margin = _gap(self._order.value[chosen], self._order.value[rejected])
+        if self._labelled.any():
+            gap = _gap(self.score[chosen], self.score[rejected])
+            margin = np.where(self._labelled[chosen] & (gap > 0), gap, margin)
+        return margin
 
     def _cheap(self, chosen: Ints, rejected: Ints) -> Iterator[tuple[int, Bools]]:
         strategy, value = self._strategy, self._order.value
@@ -159,6 +162,14 @@ class Guards:
             self._read[place] = plain = "".join(text.split())
             self._weight += len(plain) + 100
         return [self._read[place] for place in places]
+
+
+def _gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The difference, at most the largest number."""
+    most = np.finfo(np.float64).max
+    with np.errstate(over="ignore"):
+        gap: NDArray[np.float64] = np.clip(one - other, -most, most)
+    return gap
 
 
 def _begins(one: str, other: str) -> bool:

@@ -30,6 +30,10 @@ EXAMPLES = frozenset(("seeds",))
 """Dialects whose several answers are examples of a task, each with an input of its own."""
 
 
+MEDIA = ("images", "videos", "audios")
+"""Keys of a row whose lists belong to its texts: the same text over another image is another prompt."""
+
+
 def choices_of(
     record: Record, dialect: str, options: SourceOptions, *, score: float | None = None, model: str = ""
 ) -> list[Choice]:
@@ -38,6 +42,15 @@ def choices_of(
     score: the value of `options.score_column` for this row. model: who answers in rows of one answer that do not say
     it. Raises RowError: rank_direction, no_group, many_answers (a score of the row where it has several answers).
     """
+    choices = _choices(record, dialect, options, score, model)
+    media = {key: record.extras[key] for key in MEDIA if record.extras.get(key)} if record.extras else None
+    if media:
+        for choice in choices:
+            choice.media = media
+    return choices
+
+
+def _choices(record: Record, dialect: str, options: SourceOptions, score: float | None, model: str) -> list[Choice]:
     several = record.candidates is not None or dialect == TREES or has_places(record)
     if several and options.score_column is not None:
         what = "a score of the row does not tell its answers apart"

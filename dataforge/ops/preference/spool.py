@@ -1,6 +1,6 @@
 """The texts of all prompts and answers of a run, in one file on disk, and the columns that say where each stands.
 
-A decision looks at numbers alone; texts are read when pairs are written, by mapping the file.
+A decision looks at numbers alone; texts are read when pairs are written.
 
 Cost: as much disk as the rows have text, 110 bytes of memory an answer.
 Python: `spool.take(part); table = spool.table()`
@@ -8,7 +8,7 @@ Python: `spool.take(part); table = spool.table()`
 
 from __future__ import annotations
 
-import mmap
+import os
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Spool:
         self._columns: dict[str, list[NDArray[Any]]] = {}
         self._models: dict[str, int] = {}
         self._rows = self._choices = self._entries = self._bytes = 0
-        self._map: mmap.mmap | None = None
+        self._reader = -1
 
     def take(self, part: Part) -> None:
         """Add a part, and free its payload."""
@@ -109,16 +109,14 @@ class Spool:
         self.choice_row: Ints = columns["row"]
         self.places: Ints = columns.pop("place")
         self.heads: Ints = columns.pop("head")
-        if self._bytes:
-            with open(self._path, "rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._reader = os.open(self._path, os.O_RDONLY)
 
     def table(self) -> tuple[Table, Ints]:
-        """The table of the decision, and for each answer the entry of the table that it is.
+        """The table of the decision, and for each answer the entry of the table that it is; to be called once.
 
         Answers of joined rows that are the same in content and model and take part in votes are one entry.
         """
-        columns = self._all
+        columns, self._all = self._all, {}
         group = self._groups(columns)[self.entry_choice]
         entry = np.arange(self._entries)
         if len(columns["first"]):
@@ -151,8 +149,11 @@ class Spool:
 
     def _groups(self, columns: dict[str, NDArray[Any]]) -> Ints:
         """The group of each choice, numbered in order of first appearance; a choice that nothing joins is alone."""
-        key = columns["key"].copy()
+        key = columns["key"]
         alone = ~key.any(axis=1)
+        if alone.all():
+            return np.arange(len(key))
+        key = key.copy()
         key[alone, 0], key[alone, 1] = np.flatnonzero(alone), 2**64 - 1
         _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
         order = np.empty(len(first), np.int64)
@@ -177,8 +178,8 @@ class Spool:
         return entry
 
     def read(self, start: int, size: int) -> bytes:
-        """Bytes of the texts."""
-        return b"" if self._map is None else self._map[start : start + size]
+        """Bytes of the texts; a mapped file would all count as memory of this process."""
+        return os.pread(self._reader, size, start)
 
     def text(self, number: int) -> str:
         """What an answer says, as the task `choices` had it."""
@@ -189,10 +190,10 @@ class Spool:
         return "\n".join(map(turn_text, openai.read({"messages": messages}, Spelling()).turns))
 
     def remove(self) -> None:
-        """Unmap and delete the file."""
-        if self._map is not None:
-            self._map.close()
-            self._map = None
+        """Close and delete the file."""
+        if self._reader >= 0:
+            os.close(self._reader)
+            self._reader = -1
         if not self._file.closed:
             self._file.close()
         self._path.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ UNUSED = (
     "repeated",  # the same pair of answers to the same prompt is there already
     "max_pairs_per_prompt",
     "balance_length",
+    "not_representable",  # the dialect that is written has no place for its pairs
 )
 """Why an answer is in no pair; index = code. The last guard that took its last possible pair names it."""
 

@@ -73,7 +73,9 @@ Texts = tuple[bytes, bytes, list[bytes]]
 
 def _prepared(choice: Choice) -> Texts:
     """The messages of a choice; NotRepresentable (a RowError) for what no chat can carry."""
-    tools = b"" if choice.tools is None else jsontext.encode(choice.tools)
+    shared = {} if choice.tools is None else {"tools": choice.tools}
+    shared |= choice.media or {}
+    tools = b"," + jsontext.encode(shared)[1:-1] if shared else b""
     if all(map(_plain, choice.prompt)) and all(_plain(turn) for entry in choice.entries for turn in entry.answer):
         return _messages(choice.prompt), tools, [_messages(entry.answer) for entry in choice.entries]
     before = len(openai.write(Record(choice.prompt), AS_IS)["messages"])
@@ -118,6 +120,8 @@ class _Columns:
         """Take a choice of row `row`."""
         prompt, tools, answers = texts
         content = record_id(Record(choice.prompt, tools=choice.tools))
+        if choice.media:
+            content = xxh3_128_digest(content + jsontext.encode(choice.media))
         key = xxh3_128_digest(choice.key.encode(errors="surrogatepass")) if choice.key else content
         self._hashes["prompt"].append(content)
         self._hashes["key"].append(key if choice.joined else NOTHING_JOINS)
@@ -148,8 +152,8 @@ class _Columns:
         numbers["size"].append(len(answer))
         self._texts.append(answer)
         self._entries += 1
-        if entry.lost:
-            name = "lost:" + entry.lost
+        for why in entry.lost.split("; ") if entry.lost else ():
+            name = "lost:" + why
             self.lost[name] = self.lost.get(name, 0) + 1
 
     def payload(self) -> dict[str, bytes]:

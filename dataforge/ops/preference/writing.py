@@ -1,9 +1,10 @@
 """Pairs as rows: lines of TRL's dialects put together from the texts on disk, then of any other dialect.
 
-A pair is `{"prompt", "chosen", "rejected", "tools"?, "score_chosen"?, "score_rejected"?, "chosen_model"?,
+A pair is `{"prompt", "chosen", "rejected", "tools"?, "score_chosen"?, "chosen_model"?, "score_rejected"?,
 "rejected_model"?, "pair_id", "margin", "pair": {"by", "chosen_rank"?, "rejected_rank"?, "sources"}}`, where `sources`
 is `[[file, line], [file, line]]` of the two answers; as verdicts it is two rows `{"prompt", "completion", "label",
-"tools"?, "pair_id", "margin", "pair"}`, the wanted one first. Other dialects are written by the task that convert uses.
+"score"?, "model"?, "tools"?, "pair_id", "margin", "pair"}`, the wanted one first. Other dialects are written by the
+task that convert uses.
 
 Cost: 6 microseconds a pair, and reading the texts.
 Python: `for line in pair_lines(spool, table, decided, places, verdicts=False): ...`
@@ -12,7 +13,7 @@ Python: `for line in pair_lines(spool, table, decided, places, verdicts=False): 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,10 +74,11 @@ def pair_lines(spool: Spool, table: Table, decided: Decided, places: Places, *, 
         for number, ((start, size, tools), said) in enumerate(zip(heads, about, strict=True)):
             prompt = spool.read(start, size)
             answers = [spool.read(side.start[number], side.size[number]) for side in sides]
-            shared = (b',"tools":' + spool.read(start + size, tools) if tools else b"") + said
+            shared = spool.read(start + size, tools) + said
             if verdicts:
-                for answer, label in zip(answers, (b"true", b"false"), strict=True):
-                    yield b'{"prompt":' + prompt + b',"completion":' + answer + b',"label":' + label + shared
+                for answer, label, side in zip(answers, (b"true", b"false"), sides, strict=True):
+                    own = _known(side, number, models, "score", "model").encode()
+                    yield b'{"prompt":' + prompt + b',"completion":' + answer + b',"label":' + label + own + shared
             else:
                 yield b'{"prompt":' + prompt + b',"chosen":' + answers[0] + b',"rejected":' + answers[1] + shared
 
@@ -94,19 +96,21 @@ def _about(
     """What is known of each pair: the rest of its line, from a comma on."""
     margins, kinds = decided.margin[here].tolist(), decided.by[here].tolist()
     for number, (margin, kind) in enumerate(zip(margins, kinds, strict=True)):
-        known: list[str] = []
-        ranks = ""
+        known = ranks = ""
         where: list[str] = []
         for name, side in zip(SIDES, sides, strict=True):
-            score: Any = side.score[number]
-            if score == score and not verdicts:
-                known.append(f',"score_{name}":{score!r}')
-            if side.model[number] >= 0 and not verdicts:
-                known.append(f',"{name}_model":{models[side.model[number]]}')
+            if not verdicts:
+                known += _known(side, number, models, f"score_{name}", f"{name}_model")
             if side.rank[number] >= 0:
                 ranks += f',"{name}_rank":{side.rank[number]}'
             where.append(f"[{places.names[side.source[number]]},{side.line[number]}]")
-        known.sort(key=lambda text: "_model" in text)
         rest = f',"pair_id":"{xxh3_64_hexdigest(identity[number].tobytes())}","margin":{margin!r}'
         pair = f',"pair":{{"by":"{BY[kind]}"{ranks},"sources":[{where[0]},{where[1]}]}}}}\n'
-        yield ("".join(known) + rest + pair).encode()
+        yield (known + rest + pair).encode()
+
+
+def _known(side: _Side, number: int, models: list[str], score: str, model: str) -> str:
+    """Score and model of an answer, where it has them, under these keys."""
+    value, index = side.score[number], side.model[number]
+    said = f',"{score}":{value!r}' if value == value else ""
+    return said + (f',"{model}":{models[index]}' if index >= 0 else "")

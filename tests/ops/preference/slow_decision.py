@@ -104,7 +104,7 @@ class Slow:
         self.answers, self.strategy, self.strengths = answers, strategy, strengths
         self.fallen, self.passed, self.last = {}, set(), {}
         self.fate = [""] * len(answers)
-        self.value = {}
+        self.value, self.labelled = {}, set()
         sets = [list(g) for _, g in groupby(sorted(range(len(answers)), key=self.set_of), key=self.set_of)]
         self.levels = [self.ordered(members) for members in sets]
         self.said = {
@@ -134,6 +134,7 @@ class Slow:
             values = {e: v for e, v in values.items() if v is not None}
             if len(set(values.values())) > 1:
                 best = values
+                self.labelled |= set(values) if name == "label" else set()
                 break
             best = best or values
         for entry in members:
@@ -163,6 +164,9 @@ class Slow:
         return drawn(self.strategy.seed, *keys)
 
     def margin(self, pair):
+        scores = [self.answers[e].score for e in pair]
+        if pair[0] in self.labelled and None not in scores and scores[0] > scores[1]:
+            return scores[0] - scores[1]
         return self.value[pair[0]] - self.value[pair[1]]
 
     def guard(self, chosen, rejected):

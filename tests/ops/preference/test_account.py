@@ -69,13 +69,25 @@ def test_many_votes_in_one_order_are_one_judgement():
 def test_lines_for_people_say_what_was_lost_and_what_to_do():
     account = {
         "pairs": 2, "prompts": 3, "answers": 8, "answers_by_use": {"used": 4, "tie": 4},
-        "lost_scores": {"honesty: N/A": 1200}, "position_bias": None, "balance_length": None,
+        "lost_scores": {"honesty: N/A": 1200}, "labels_against_scores": 1, "position_bias": None, "balance_length": None,
         "lengths": {"after": {"pairs": 0}}, "labelled": {"wanted": 1, "unwanted": 0, "weights": None},
         "verdicts": {"wanted": 2, "unwanted": 2, "weights": kto_weights(2, 2)},
     }  # fmt: skip
     assert told(account) == [
         "  2 pairs of 3 prompts; 4 of 8 answers used, unused: tie 4",
-        "  scores that are no numbers: honesty: N/A 1,200",
+        "  left out of scores: honesty: N/A 1,200",
+        "  1 pairs whose labels say the opposite of their scores",
         "  labelled answers read: 1 wanted, 0 unwanted; KTO needs both kinds",
         "  verdicts written: 2 wanted, 2 unwanted; KTO weights 1 and 1",
     ]
+
+
+def test_many_kinds_of_lost_scores_are_shown_by_the_commonest():
+    account = {
+        "pairs": 0, "prompts": 0, "answers": 0, "answers_by_use": {}, "labels_against_scores": 0, "position_bias": None,
+        "lost_scores": {f"分数: {n}": n for n in range(1, 9)}, "balance_length": None,
+        "lengths": {"after": {"pairs": 0}}, "labelled": {"wanted": 0, "unwanted": 0, "weights": None},
+    }  # fmt: skip
+    assert "  left out of scores: 分数: 8 8, 分数: 7 7, 分数: 6 6, 分数: 5 5, 分数: 4 4 and 3 more kinds" in told(
+        account
+    )

@@ -242,7 +242,7 @@ def test_auto_takes_the_first_measure_that_tells_answers_apart_and_mixes_none():
     assert [BY[code] for code in decided.by] == ["label", "score", "rank", "score"]
     assert decided.margin.tolist() == [1.0, 1.0, 3.0, 1.0]
     assert fates(decided)[-1] == "not_comparable"
-    assert decided.report["by"] == {"label": 1, "score": 2, "rank": 1, "votes": 0}
+    assert decided.report["groups_by"] == {"label": 1, "score": 2, "rank": 1, "votes": 0}
 
 
 def test_a_measure_that_was_asked_for_is_the_only_one():

@@ -50,7 +50,7 @@ def test_who_won_always_stays_finite_and_first():
     assert np.isfinite(value).all() and (np.diff(value) < -0.1).all()
     decided = decide(table_of(answers, votes), Strategy())
     assert (decided.chosen.tolist(), decided.rejected.tolist()) == ([0], [5])
-    assert decided.margin[0] == pytest.approx(value[0] - value[5]) and decided.report["by"]["votes"] == 1
+    assert decided.margin[0] == pytest.approx(value[0] - value[5]) and decided.report["groups_by"]["votes"] == 1
 
 
 def test_answers_that_nothing_links_are_not_comparable():
