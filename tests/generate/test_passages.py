@@ -28,7 +28,7 @@ def test_passages_joined_are_the_document_and_none_is_longer_than_allowed(text, 
         place = passage.end
 
 
-@given(TEXTS.filter(lambda text: len(text) > 80), st.integers(40, 90))
+@given(st.lists(PIECES, min_size=30, max_size=60).map("".join).filter(lambda text: len(text) > 80), st.integers(40, 90))
 @settings(max_examples=50, deadline=None)
 def test_no_passage_is_a_scrap(text, size):
     passages = cut(text, size)
