@@ -159,7 +159,7 @@ def forget_one(batch):
 )
 def test_a_row_that_a_task_forgets_is_found(command, options, tmp_path, monkeypatch):
     plant(monkeypatch, rows, forget_one)
-    monkeypatch.setattr(copying, "_kept", lambda data, ends, stays: data[: int(ends[-2])])
+    monkeypatch.setattr(copying, "kept_stretches", lambda data, ends, stays: data[: int(ends[-2])])
     source = tmp_path / "rows.jsonl"
     source.write_bytes(b'{"text": "a"}\n{"text": "b"}\n')
     with pytest.raises(ConservationError, match="1 written, 2 by the ledger"):
