@@ -582,7 +582,7 @@ def test_odd_files_are_refused_or_give_nothing_and_say_so(cli, tmp_path):
     assert "holds no rows" in cli("pair", empty, "-o", tmp_path / "o.jsonl").err
     plain = write(tmp_path / "plain.jsonl", [{"text": "文"}, {"instruction": "Q", "input": "", "output": "A"}])
     done = cli("pair", plain, "-o", tmp_path / "o.jsonl", "-j", "1", "--force")
-    assert done.code == 0 and "0 pairs" in done.err
+    assert done.code == 1 and "no pair was made" in done.err
     assert [row["rule"] for row in dirty.ledger_of(tmp_path / "o.jsonl.forge")] == ["no_candidates", "alone"]
     assert (tmp_path / "o.jsonl").read_bytes() == b""
 
