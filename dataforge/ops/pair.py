@@ -241,7 +241,8 @@ def _without(
         source = run.sources[int(places.sources[row])].place
         fault = RowError(note.rule, note.detail, path=note.path).at(source, int(places.lines[row]))
         if run.options.on_error == "stop" or verdicts:
-            fault.help = "--to dpo carries all pairs; --on-error reject leaves such pairs out"
+            fault.help = "--to dpo carries all pairs"
+            fault.help += "" if verdicts else "; --on-error reject leaves such pairs out"
             raise fault
         if len(run.problems) < SHOWN:
             run.problems.append(str(fault))

@@ -245,6 +245,18 @@ def test_an_interrupted_run_is_not_thrown_away_by_mistake(folder):
         assert call(folder, server, force=True).counts.kept == 61
 
 
+def test_a_run_that_sent_nothing_leaves_nothing_and_one_without_replies_may_begin_anew(folder, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(UsageError, match="no key"):
+        dataforge.answers(folder / "in.jsonl", folder / "out.jsonl", model="gpt-4o-mini", cache="none")
+    assert [path.name for path in folder.iterdir()] == ["in.jsonl"]
+    with Server(answer=lambda body: quota()) as server:
+        with pytest.raises(ServiceError):
+            call(folder, server)
+        server.answer = echo
+        assert call(folder, server).counts.kept == 60
+
+
 def test_resume_of_nothing_and_outputs_that_cannot_hold_provenance_are_refused(folder):
     with Server(answer=echo) as server:
         with pytest.raises(InputError, match="no run to go on with"):

@@ -93,6 +93,7 @@ class Journal:
         self._file = -1
         self._reader = -1
         self._synced = time.monotonic()
+        self._idle = True
         if path is None:
             return
         try:
@@ -113,6 +114,7 @@ class Journal:
         if not going_on:
             os.ftruncate(self._file, 0)
         self._write({"resumed": 1} if going_on else {"journal": 1, **head})
+        self._idle = not going_on
 
     @property
     def answers(self) -> int:
@@ -198,6 +200,7 @@ class Journal:
             self._write({"again": ids})
 
     def _write(self, line: dict[str, Any]) -> None:
+        self._idle = False
         if self._file < 0:
             return
         data = orjson.dumps(line) + b"\n"
@@ -219,6 +222,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and self._idle and self._file >= 0 and self.path is not None:
+            self.path.unlink(missing_ok=True)  # nothing was sent: there is nothing to go on from
         for file in (self._file, self._reader):
             if file >= 0:
                 os.close(file)

@@ -3,7 +3,7 @@
 A journal stands in `OUT.forge/partial/` while a run is at work or was interrupted, and in `OUT.forge/` when it ended.
 Its head says what shapes the answers: inputs, seed, settings, prompts, version. Speed, budget and address do not.
 
-Python: `journal_place(output.forge, resume=True)`
+Python: `find_journal(output.forge, options)`
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from dataforge import __version__
 from dataforge.config import RunOptions
 from dataforge.engine.portable import portable_settings
 from dataforge.errors import InputError, OutputError, UsageError, shorten
+from dataforge.generate.asking import SELF
 from dataforge.generate.running.journal import IN_USE, WAIT, in_use, read_head
 from dataforge.llm.address import parse_spec
 from dataforge.llm.settings import BudgetConfig, PaceConfig
 
 __all__ = [
     "JOURNAL",
-    "OTHER_MODELS",
     "about_run",
     "find_journal",
     "goes_on",
     "local_specs",
+    "model_specs",
     "refuse_idle_limits",
     "shaping",
 ]
 
 JOURNAL = "journal.jsonl"
 LOCAL = "local:"
-OTHER_MODELS = ("also_model", "judge", "curate", "user_model")
-MODELS = ("model", *OTHER_MODELS)
+MODELS = ("model", "also_model", "judge", "curate", "user_model")
 """Settings that name models."""
 TRANSPORT = {
     *(field.name for config in (BudgetConfig, PaceConfig) for field in dataclasses.fields(config)),
@@ -63,15 +63,16 @@ def _bare(value: Any) -> Any:
     return LOCAL + os.path.basename(os.path.abspath(spec.folder)) if spec.folder else spec.name
 
 
+def model_specs(config: Any) -> list[str]:
+    """The models that the settings name (`NAME`, `NAME@URL`, `local:FOLDER`), that of `--model` first."""
+    values = [getattr(config, name, None) for name in MODELS]
+    specs = [spec for value in values for spec in (value if isinstance(value, tuple) else (value,))]
+    return list(dict.fromkeys(spec for spec in specs if spec and spec != SELF))
+
+
 def local_specs(config: Any) -> list[str]:
-    """The local models (`local:FOLDER`) that the settings name, whichever option names them."""
-    found: dict[str, None] = {}
-    for item in dataclasses.fields(config):
-        value = getattr(config, item.name)
-        for text in value if isinstance(value, tuple) else (value,):
-            if isinstance(text, str) and text.startswith(LOCAL):
-                found[text] = None
-    return list(found)
+    """Those of them that run in this process."""
+    return [spec for spec in model_specs(config) if spec.startswith(LOCAL)]
 
 
 def _files(spec: str) -> dict[str, int]:
@@ -99,9 +100,8 @@ def about_run(
 
 def refuse_idle_limits(config: Any) -> None:
     """Raise UsageError where a budget is given and only models in this process are asked: they are not paid for."""
-    values = [getattr(config, name, None) for name in MODELS]
-    specs = [spec for value in values for spec in (value if isinstance(value, tuple) else (value,))]
-    if not all(spec in (None, "", "self") or str(spec).startswith(LOCAL) for spec in specs) or not config.model:
+    specs = model_specs(config)
+    if not specs or specs != local_specs(config):
         return
     for item in dataclasses.fields(BudgetConfig):
         if item.name.startswith("max_") and getattr(config, item.name) is not None:
@@ -112,12 +112,12 @@ def refuse_idle_limits(config: Any) -> None:
             )
 
 
-def has_answers(place: Path) -> bool:
-    """True if a journal holds anything that was paid for."""
+def has_replies(place: Path) -> bool:
+    """True if a journal holds a reply, which was paid for."""
     if not place.exists():
         return False
     with open(place, "rb") as file:
-        return any(not line.startswith((b'{"journal"', b'{"resumed"')) for line in file)
+        return any(line.startswith(b'{"id"') and b',"reply":{' in line for line in file)
 
 
 def input_files(config: Any) -> dict[str, str]:
@@ -146,7 +146,7 @@ def find_journal(forge: Path | None, options: RunOptions) -> Path | None:
     if in_use(place):
         raise OutputError(IN_USE, place=str(place), help=WAIT)
     if not options.resume:
-        if not options.force and has_answers(place):
+        if not options.force and has_replies(place):
             raise OutputError(
                 "holds the answers of an interrupted run",
                 place=str(place),

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dataforge.config import RunOptions
-from dataforge.generate.asking import SELF
 from dataforge.generate.method import GenerationConfig
 from dataforge.generate.running.apart import run_apart
 from dataforge.generate.running.journal import Journal
 from dataforge.generate.running.live import LiveLine, duration, money
-from dataforge.generate.running.resume import LOCAL, OTHER_MODELS, local_specs
+from dataforge.generate.running.resume import LOCAL, local_specs, model_specs
 from dataforge.generate.running.schedule import Live, LocalAnswers, Schedule
 from dataforge.generate.running.tally import Tally
 from dataforge.llm.budget import Spent
@@ -68,13 +67,6 @@ def _money(client: Client, spent: Spent) -> str:
     return f", {money(spent.cost)} {client.budget.currency}" if client.budget.priced else ""
 
 
-def other_models(config: GenerationConfig) -> list[str]:
-    """The models that a method asks beside `--model`."""
-    values = [getattr(config, name, None) for name in OTHER_MODELS]
-    specs = [spec for value in values for spec in (value if isinstance(value, tuple) else (value,))]
-    return [spec for spec in specs if spec and spec != SELF]
-
-
 class Session:
     """Answers the requests of one run. again: see Schedule."""
 
@@ -111,7 +103,7 @@ class Session:
         journal = self.journal
         client = self.client = Client(self.config, seed=self.options.seed, spent=journal.spent, on_send=journal.sent)
         self.status.client = client
-        for spec in other_models(self.config):
+        for spec in model_specs(self.config):
             client.check(spec)
         self._schedule = Schedule(
             client,
